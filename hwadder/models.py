@@ -1,0 +1,216 @@
+"""The networks that ship with hwadder, and how a user's own network is found.
+
+A model is a `torch.nn.Module` with an attribute `input_shape`, the (C, H, W) of one image. A user's model is named
+`module:function`; calling the function without arguments returns it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+from importlib import resources
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from hwadder.layers import Adder2d, AdderLinear
+from quant.errors import BadInputError
+
+Shape = tuple[int, int, int]
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+
+
+class LeNet5(nn.Module):
+    """LeNet-5 with every layer an adder and batch norm after each, the logits included.
+
+    6 filters 5x5 (padding 2), pool, 16 filters 5x5, pool, 120 filters 5x5, 84, `num_classes`: 416,520 taps for a 28x28
+    image of one channel and ten classes.
+    """
+
+    def __init__(self, num_classes: int = 10, in_channels: int = 1) -> None:
+        super().__init__()
+        self.input_shape: Shape = (in_channels, 28, 28)
+        self.conv1 = Adder2d(in_channels, 6, 5, padding=2)
+        self.bn1 = nn.BatchNorm2d(6)
+        self.conv2 = Adder2d(6, 16, 5)
+        self.bn2 = nn.BatchNorm2d(16)
+        self.conv3 = Adder2d(16, 120, 5)
+        self.bn3 = nn.BatchNorm2d(120)
+        self.fc1 = AdderLinear(120, 84)
+        self.bn4 = nn.BatchNorm1d(84)
+        self.fc2 = AdderLinear(84, num_classes)
+        self.bn5 = nn.BatchNorm1d(num_classes)
+        self.relu = nn.ReLU()
+        self.pool = nn.MaxPool2d(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, 28, 28) to logits (N, classes)."""
+        x = self.pool(self.relu(self.bn1(self.conv1(x))))
+        x = self.pool(self.relu(self.bn2(self.conv2(x))))
+        x = self.relu(self.bn3(self.conv3(x))).flatten(1)
+        x = self.relu(self.bn4(self.fc1(x)))
+        logits: Tensor = self.bn5(self.fc2(x))
+        return logits
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 adder layers beside a shortcut; the names are the reference's."""
+
+    def __init__(self, in_channels: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = Adder2d(in_channels, channels, 3, stride=stride, padding=1)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.relu = nn.ReLU()
+        self.conv2 = Adder2d(channels, channels, 3, padding=1)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.downsample = None
+        if stride != 1 or in_channels != channels:
+            self.downsample = nn.Sequential(
+                Adder2d(in_channels, channels, 1, stride=stride), nn.BatchNorm2d(channels)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, channels, H / stride, W / stride)."""
+        shortcut = x if self.downsample is None else self.downsample(x)
+        x = self.relu(self.bn1(self.conv1(x)))
+        y: Tensor = self.relu(self.bn2(self.conv2(x)) + shortcut)
+        return y
+
+
+class ResNet(nn.Module):
+    """The CIFAR residual network of AdderNet (arXiv 1912.13200, section 4): depth 6n + 2, three stages of n blocks.
+
+    The first and the last layer stay dot products, and batch norm follows the logits. `widths` and `input_shape`
+    make a smaller network of the same kinds of layers.
+    """
+
+    def __init__(
+        self,
+        depth: int,
+        num_classes: int = 10,
+        widths: tuple[int, int, int] = (16, 32, 64),
+        input_shape: Shape = (3, 32, 32),
+    ) -> None:
+        super().__init__()
+        if depth < 8 or depth % 6 != 2:
+            raise BadInputError(f"depth of a ResNet must be 6n + 2 with n of at least 1, not {depth}")
+        blocks = (depth - 2) // 6
+        self.input_shape: Shape = input_shape
+        self.conv1 = nn.Conv2d(input_shape[0], widths[0], 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(widths[0])
+        self.relu = nn.ReLU()
+        self.layer1 = _stage(widths[0], widths[0], blocks, stride=1)
+        self.layer2 = _stage(widths[0], widths[1], blocks, stride=2)
+        self.layer3 = _stage(widths[1], widths[2], blocks, stride=2)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Conv2d(widths[2], num_classes, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to logits (N, classes)."""
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.layer3(self.layer2(self.layer1(x)))
+        logits: Tensor = self.bn2(self.fc(self.avgpool(x)))
+        return logits.flatten(1)
+
+
+def _stage(in_channels: int, channels: int, blocks: int, stride: int) -> nn.Sequential:
+    first = BasicBlock(in_channels, channels, stride)
+    return nn.Sequential(first, *(BasicBlock(channels, channels, 1) for _ in range(blocks - 1)))
+
+
+def build_model(name: str, num_classes: int = 10) -> nn.Module:
+    """A new model by name: `lenet5`, `resnet20`, `resnet32`, or a user's `module:function` (found from the current
+    folder too; it decides its own number of classes). Raises BadInputError for any other name."""
+    if name == "lenet5":
+        return LeNet5(num_classes)
+    if name in ("resnet20", "resnet32"):
+        return ResNet(int(name.removeprefix("resnet")), num_classes)
+    if ":" in name:
+        return _user_model(name)
+    raise BadInputError(f"model must be lenet5, resnet20, resnet32 or module:function, not {name!r}")
+
+
+def _user_model(name: str) -> nn.Module:
+    module_name, _, function_name = name.partition(":")
+    # Appended, not inserted: a caller's folder named like one of ours must not shadow it.
+    here = str(Path.cwd())
+    sys.path.append(here)
+    try:
+        function = getattr(importlib.import_module(module_name), function_name)
+        model = function()
+    except Exception as error:
+        # Whatever the user's file raises, the sentence must say whose it is.
+        raise BadInputError(
+            f"model {name} must be importable and callable, not raise {type(error).__name__}: {error}"
+        ) from error
+    finally:
+        sys.path.remove(here)
+    if not isinstance(model, nn.Module):
+        raise BadInputError(f"model {name} must return a torch.nn.Module, not {type(model).__name__}")
+    input_shape(model)
+    return model
+
+
+def input_shape(model: nn.Module) -> Shape:
+    """The (C, H, W) of one image, from the model's attribute `input_shape`; raises BadInputError without one."""
+    shape = getattr(model, "input_shape", None)
+    if (
+        not isinstance(shape, tuple | list)
+        or len(shape) != 3
+        or not all(isinstance(size, int) and size > 0 for size in shape)
+    ):
+        raise BadInputError(
+            f"model {type(model).__name__} must have an attribute input_shape of three positive integers (C, H, W), "
+            f"not {shape!r}"
+        )
+    return shape[0], shape[1], shape[2]
+
+
+def shipped_weights(name: str) -> Path:
+    """The checkpoint shipped with the package for a model's name; raises BadInputError when there is none."""
+    checkpoints = {"lenet5": "lenet5-mnist.pt"}
+    if name not in checkpoints:
+        raise BadInputError(f"model with shipped weights must be {' or '.join(checkpoints)}, not {name!r}")
+    return Path(str(resources.files("hwadder"))) / "weights" / checkpoints[name]
+
+
+def adders_without_batch_norm(model: nn.Module) -> tuple[str, ...]:
+    """Paths of the adder layers whose output does not go straight into a batch norm, found by running one image.
+
+    Warns with one sentence when there are any: such networks stay at chance in training.
+    """
+    producers: dict[int, str] = {}
+    outputs: list[Tensor] = []  # kept alive so that no id is used twice
+    handles = []
+
+    def record(path: str, module: nn.Module) -> None:
+        def hook(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            if isinstance(module, BATCH_NORMS):
+                producers.pop(id(inputs[0]), None)
+            else:
+                producers[id(output)] = path
+                outputs.append(output)
+
+        handles.append(module.register_forward_hook(hook))
+
+    for path, module in model.named_modules():
+        if isinstance(module, (Adder2d, AdderLinear, *BATCH_NORMS)):
+            record(path, module)
+    was_training = model.training
+    try:
+        with torch.no_grad():
+            model.eval()(torch.zeros(1, *input_shape(model)))
+    finally:
+        model.train(was_training)
+        for handle in handles:
+            handle.remove()
+    paths = tuple(producers.values())
+    if paths:
+        warnings.warn(
+            f"adder layers should be followed by batch norm, or training stays at chance: {', '.join(paths)}",
+            stacklevel=2,
+        )
+    return paths

@@ -1,0 +1,63 @@
+`default_nettype none
+
+// ram: a memory with one write port and one synchronous read port.
+//
+// How it works: an array of DEPTH words; the read port has an output register, so that synthesis finds a block RAM.
+// The image in INIT_FILE (hexadecimal, one word a line, for $readmemh) is there before the first clock.
+//
+// Latency: read_data is the word at read_address one clock after read_enable; it holds while read_enable is 0.
+// Reading and writing one address in one clock returns the OLD word; the new one can be read from the next clock on.
+// Addresses must be below DEPTH. A word that was neither written nor initialised reads as unknown.
+//
+// Worked example (word 3 holds 7):
+//   clock          0      1      2
+//   write          3:=9
+//   read_enable    1 (3)  1 (3)  0
+//   read_data             7      9      9 ...
+module ram #(
+    parameter WIDTH = 8,         // bits of a word, >= 1
+    parameter DEPTH = 16,        // words, >= 1
+    parameter ADDRESS_BITS = 4,  // bits of an address, >= 1, 2^ADDRESS_BITS >= DEPTH
+    parameter INIT_FILE = ""     // memory image for $readmemh; "" leaves the words unknown
+) (
+    input wire clk,
+    // write port
+    input wire write_enable,
+    input wire [ADDRESS_BITS-1:0] write_address,
+    input wire [WIDTH-1:0] write_data,
+    // read port
+    input wire read_enable,
+    input wire [ADDRESS_BITS-1:0] read_address,
+    output reg [WIDTH-1:0] read_data
+);
+
+    generate
+        if (WIDTH < 1) begin : gen_bad_width
+            WIDTH_must_be_at_least_1 u_error ();
+        end
+        if (DEPTH < 1) begin : gen_bad_depth
+            DEPTH_must_be_at_least_1 u_error ();
+        end
+        if (ADDRESS_BITS < 1 || ADDRESS_BITS < $clog2(DEPTH)) begin : gen_bad_address_bits
+            ADDRESS_BITS_must_be_at_least_1_and_address_DEPTH_words u_error ();
+        end
+    endgenerate
+
+    reg [WIDTH-1:0] memory_q [0:DEPTH-1];
+
+    generate
+        if (INIT_FILE != "") begin : gen_image
+            initial $readmemh(INIT_FILE, memory_q);
+        end
+    endgenerate
+
+    always @(posedge clk) begin
+        if (write_enable)
+            memory_q[write_address] <= write_data;
+        if (read_enable)
+            read_data <= memory_q[read_address];
+    end
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,29 @@
+"""What all tests share: the folder of published files, and hypothesis without chance or clock."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# The same examples on every run, and no judgement by time: a red test is red on every machine.
+settings.register_profile("hwadder", derandomize=True, deadline=None, database=None)
+settings.load_profile("hwadder")
+
+PUBLISHED_FILES = ("ResNet20-AdderNet.pth", "cifar10-subset.npz")
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Folder of the published checkpoint and images; a test that asks for it fails where it is not complete."""
+    contents = " and ".join(PUBLISHED_FILES)
+    value = os.environ.get("HWADDER_DATA")
+    if not value:
+        pytest.fail(f"environment variable HWADDER_DATA must name the folder that holds {contents}, not be unset")
+    folder = Path(value).resolve()
+    missing = [name for name in PUBLISHED_FILES if not (folder / name).is_file()]
+    if missing:
+        pytest.fail(f"folder HWADDER_DATA={value} must hold {contents}, not miss {' and '.join(missing)}")
+    return folder
