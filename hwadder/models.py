@@ -121,9 +121,16 @@ def _stage(in_channels: int, channels: int, blocks: int, stride: int) -> nn.Sequ
     return nn.Sequential(first, *(BasicBlock(channels, channels, 1) for _ in range(blocks - 1)))
 
 
-def build_model(name: str, num_classes: int = 10) -> nn.Module:
+def build_model(name: str, num_classes: int = 10, seed: int = 0) -> nn.Module:
     """A new model by name: `lenet5`, `resnet20`, `resnet32`, or a user's `module:function` (found from the current
-    folder too; it decides its own number of classes). Raises BadInputError for any other name."""
+    folder too; it decides its own number of classes). The same seed gives the same initial weights; the caller's
+    random numbers are not disturbed. Raises BadInputError for any other name."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _new_model(name, num_classes)
+
+
+def _new_model(name: str, num_classes: int) -> nn.Module:
     if name == "lenet5":
         return LeNet5(num_classes)
     if name in ("resnet20", "resnet32"):

@@ -24,6 +24,7 @@ class WriterModel:
         self.cursor = CursorModel(lanes, address_bits)
         self.slice: Mapping[str, int] = {}
         self.writes: deque[tuple[int, int, int]] = deque()  # (address, lane, code)
+        self.accepted = False
 
     def ready(self) -> bool:
         """Return whether a value may come in: nothing waits, or only the code that leaves in this clock."""
@@ -39,7 +40,7 @@ class WriterModel:
 
     def clock(self, inputs: Mapping[str, int]) -> None:
         """Write a code, take a value, take a slice."""
-        ready = self.ready()
+        self.accepted = bool(inputs["in_valid"]) and self.ready() and not inputs["rst"]
         if self.writes:
             self.writes.popleft()
         if inputs["load"]:
@@ -47,7 +48,7 @@ class WriterModel:
             self.cursor.clock(inputs)
         if inputs["rst"]:
             self.writes.clear()
-        elif inputs["in_valid"] and ready:
+        elif self.accepted:
             self.take(inputs["in_value"])
 
     def take(self, value: int) -> None:
@@ -90,8 +91,8 @@ def traffic(rng: random.Random, model: WriterModel, widths: Mapping[str, int], s
         for _ in range(rng.choice([4, described["channels"] * described["planes"] + 12])):
             inputs = clock(in_valid=int(rng.random() < offered))
             yield inputs
-            while inputs["in_valid"] and len(model.writes) > model.slice["planes"]:
-                yield inputs
+            while inputs["in_valid"] and not model.accepted:
+                yield clock(in_valid=1, in_value=inputs["in_value"])
 
 
 @cocotb.test()

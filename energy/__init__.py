@@ -1,0 +1,34 @@
+"""What a network costs: exact operation counts, priced by tables that name their sources."""
+
+from __future__ import annotations
+
+from energy.counts import LayerCount, Operation, OperationCount, Version, Workload, count_float, count_integer
+from energy.page import KeyFigure, Section, Table, render_page, write_page
+from energy.precision import Precision
+from energy.report import Bill, EnergyReport, build_report, write_csv
+from energy.technology import TechnologyTable, horowitz_2014, load_table
+from energy.terminal import terminal_report
+
+__all__ = [
+    "Bill",
+    "EnergyReport",
+    "KeyFigure",
+    "LayerCount",
+    "Operation",
+    "OperationCount",
+    "Precision",
+    "Section",
+    "Table",
+    "TechnologyTable",
+    "Version",
+    "Workload",
+    "build_report",
+    "count_float",
+    "count_integer",
+    "horowitz_2014",
+    "load_table",
+    "render_page",
+    "terminal_report",
+    "write_csv",
+    "write_page",
+]

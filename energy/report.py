@@ -1,0 +1,292 @@
+"""The energy report: exact, summable bills per layer for the adder network and for the same network as a CNN.
+
+Energies are fractions of a picojoule, so totals do not depend on the order of summation.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from energy.counts import LayerCount, Operation, OperationCount, Version, Workload
+from energy.precision import FORMATS, Precision, TapRatio, meaning, price_of, tap_ratio
+from energy.published import Comparison, compare_published
+from energy.technology import Price, Source, TechnologyTable
+from quant.files import replacing_file
+
+CONVENTION = (
+    "Papers' convention: an adder tap costs two additions (difference and accumulation), a dot-product tap one "
+    "multiplication and one addition; nothing else is charged."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """Operations and energy that the papers' convention charges; bills add up."""
+
+    multiplications: int = 0
+    additions: int = 0
+    energy_pj: Fraction = Fraction(0)
+
+    def __add__(self, other: Bill) -> Bill:
+        return Bill(
+            self.multiplications + other.multiplications,
+            self.additions + other.additions,
+            self.energy_pj + other.energy_pj,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of a bill: an operation count with the row that prices it, or None where the table has no such row."""
+
+    count: OperationCount
+    price: Price | None
+
+    @property
+    def energy_pj(self) -> Fraction:
+        """Zero where there is no price."""
+        return Fraction(0) if self.price is None else self.count.count * self.price.energy_pj
+
+
+@dataclass(frozen=True, slots=True)
+class LayerReport:
+    """One layer with its charged and uncharged items in both versions."""
+
+    layer: LayerCount
+    charged: dict[Version, tuple[Item, ...]]
+    uncharged: dict[Version, tuple[Item, ...]]
+
+    def bill(self, version: Version) -> Bill:
+        """Sum of the charged items."""
+        items = self.charged[version]
+        multiplications = sum(i.count.count for i in items if i.count.operation is Operation.MULTIPLY)
+        additions = sum(i.count.count for i in items) - multiplications
+        return Bill(multiplications, additions, _energy(items))
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyReport:
+    """Everything that the terminal, the JSON object, the CSV file and the page show."""
+
+    workload: Workload
+    table: str
+    precision: Precision
+    layers: tuple[LayerReport, ...]
+    tap_ratios: tuple[TapRatio, ...]
+    published: tuple[Comparison, ...]
+    sources: tuple[Source, ...]
+
+    def total(self, version: Version) -> Bill:
+        """Sum of all layers' bills."""
+        return sum((layer.bill(version) for layer in self.layers), Bill())
+
+    def items(self, version: Version, *, charged: bool) -> tuple[Item, ...]:
+        """Items of the whole network, merged by operation, width, purpose and price."""
+        merged: dict[tuple[Operation, int | None, str, Price | None], Item] = {}
+        for layer in self.layers:
+            for item in (layer.charged if charged else layer.uncharged)[version]:
+                c = item.count
+                key = (c.operation, c.width_bits, c.purpose, item.price)
+                before = merged[key].count.count if key in merged else 0
+                merged[key] = Item(
+                    OperationCount(c.operation, c.role, before + c.count, c.purpose, c.width_bits), item.price
+                )
+        return tuple(merged.values())
+
+    @property
+    def ratio(self) -> Fraction | None:
+        """Energy as a CNN over energy as an adder network; None for a network without taps."""
+        return _ratio(self.total(Version.CNN).energy_pj, self.total(Version.ADDER).energy_pj)
+
+    def whole_energy_pj(self, version: Version) -> Fraction:
+        """Charged and uncharged operations together, as far as the table prices them."""
+        return self.total(version).energy_pj + _energy(self.items(version, charged=False))
+
+    @property
+    def whole_ratio(self) -> Fraction | None:
+        """As `ratio`, with the operations that the papers do not charge."""
+        return _ratio(self.whole_energy_pj(Version.CNN), self.whole_energy_pj(Version.ADDER))
+
+    @property
+    def conventions(self) -> tuple[str, ...]:
+        """How the figures are reached, one sentence or two each; the first is the headline's convention."""
+        return (
+            CONVENTION,
+            "Counts are for one image. Padding taps are executed, so they count as taps.",
+            "As a CNN: the same network with every adder tap turned into a dot-product tap.",
+            f"Precision {self.precision}: {meaning(self.precision)}." + self._width_rule(),
+            "A subtraction, a comparison and a conditional negation (absolute value) are priced as an addition of the "
+            "same width; a shift has no price in this table and adds nothing.",
+            "Memory is not modelled yet: no fetch of a weight or an activation is in any figure here, and in a real "
+            "accelerator fetches can cost more than the arithmetic.",
+        )
+
+    def _width_rule(self) -> str:
+        if self.precision is not Precision.NETWORK:
+            return " An integer requantiser is priced at its own width." if self.workload.is_integer else ""
+        return (
+            " Differences are taken at the codes' width, accumulation at the width proven from the weights (as a CNN: "
+            "the width that any weights of that many bits need), each priced at the narrowest row that holds it."
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """One JSON-ready object; energies in picojoules."""
+        return {
+            "model": self.workload.model,
+            "table": self.table,
+            "precision": str(self.precision),
+            "convention": " ".join(self.conventions),
+            "layers": [_layer_json(layer) for layer in self.layers],
+            "totals": {
+                **{str(version): _bill_json(self.total(version)) for version in Version},
+                "ratio": _number(self.ratio),
+                "adder_taps": self.workload.adder_taps,
+                "dot_taps": self.workload.dot_taps,
+                "parameters": self.workload.parameters,
+            },
+            "uncharged": {
+                **{str(v): [_item_json(item) for item in self.items(v, charged=False)] for v in Version},
+                "ratio_with_uncharged": _number(self.whole_ratio),
+            },
+            "tap_ratios": [
+                {
+                    "precision": str(ratio.precision),
+                    "multiplier_swap": float(ratio.swap),
+                    "tap_with_accumulation": float(ratio.tap),
+                }
+                for ratio in self.tap_ratios
+            ],
+            "published": [comparison.to_json() for comparison in self.published],
+            "sources": [
+                {"citation": source.citation, "place": source.place, "date_read": source.date_read}
+                for source in self.sources
+            ],
+        }
+
+
+def build_report(workload: Workload, table: TechnologyTable, precision: Precision = Precision.FP32) -> EnergyReport:
+    """Price a workload; raises BadInputError when `table` lacks a row that `precision` needs for the taps."""
+
+    def items(counts: Iterable[OperationCount]) -> tuple[Item, ...]:
+        return tuple(Item(count, price_of(count, precision, table)) for count in counts)
+
+    layers = tuple(
+        LayerReport(
+            layer,
+            {version: items(layer.charged(version)) for version in Version},
+            {version: items(layer.uncharged(version)) for version in Version},
+        )
+        for layer in workload.layers
+    )
+    bills = {version: sum((layer.bill(version) for layer in layers), Bill()) for version in Version}
+    counted = {
+        (str(version), quantity): getattr(bill, quantity)
+        for version, bill in bills.items()
+        for quantity in ("multiplications", "additions")
+    }
+    published = compare_published(workload.model, counted)
+    sources = [price.source for price in table.prices] + [comparison.source for comparison in published]
+    return EnergyReport(
+        workload=workload,
+        table=table.name,
+        precision=precision,
+        layers=layers,
+        tap_ratios=tuple(tap_ratio(precision, table) for precision in FORMATS),
+        published=published,
+        sources=tuple(dict.fromkeys(sources)),
+    )
+
+
+CSV_COLUMNS = (
+    "layer",
+    "node",
+    "output_shape",
+    "version",
+    "charged",
+    "purpose",
+    "operation",
+    "width_bits",
+    "count",
+    "priced_as",
+    "price_pj",
+    "energy_pj",
+)
+
+
+def write_csv(report: EnergyReport, path: Path) -> None:
+    """One line per layer, version and operation; `price_pj` is empty where the table has no price."""
+    with replacing_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(CSV_COLUMNS)
+        for row in report.layers:
+            for version in Version:
+                for charged, items in (("yes", row.charged[version]), ("no", row.uncharged[version])):
+                    for item in items:
+                        writer.writerow(_csv_row(row.layer, version, charged, item))
+
+
+def _csv_row(layer: LayerCount, version: Version, charged: str, item: Item) -> tuple[object, ...]:
+    return (
+        layer.name,
+        layer.node,
+        "x".join(map(str, layer.output_shape)),
+        version,
+        charged,
+        item.count.purpose,
+        item.count.operation,
+        item.count.width_bits if item.count.width_bits is not None else "",
+        item.count.count,
+        "" if item.price is None else item.price.label,
+        "" if item.price is None else float(item.price.energy_pj),
+        "" if item.price is None else float(item.energy_pj),
+    )
+
+
+def _energy(items: Iterable[Item]) -> Fraction:
+    return sum((item.energy_pj for item in items), Fraction(0))
+
+
+def _ratio(numerator: Fraction, denominator: Fraction) -> Fraction | None:
+    return numerator / denominator if denominator else None
+
+
+def _number(value: Fraction | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _bill_json(bill: Bill) -> dict[str, object]:
+    return {
+        "multiplications": bill.multiplications,
+        "additions": bill.additions,
+        "energy_pj": float(bill.energy_pj),
+    }
+
+
+def _item_json(item: Item) -> dict[str, object]:
+    return {
+        "operation": str(item.count.operation),
+        "purpose": item.count.purpose,
+        "width_bits": item.count.width_bits,
+        "count": item.count.count,
+        "priced_as": None if item.price is None else item.price.label,
+        "energy_pj": None if item.price is None else float(item.energy_pj),
+    }
+
+
+def _layer_json(row: LayerReport) -> dict[str, object]:
+    layer = row.layer
+    return {
+        "name": layer.name,
+        "node": layer.node,
+        "kind": None if layer.kind is None else str(layer.kind),
+        "output_shape": list(layer.output_shape),
+        "adder_taps": layer.adder_taps,
+        "dot_taps": layer.dot_taps,
+        "parameters": layer.parameters,
+        **{str(version): _bill_json(row.bill(version)) for version in Version},
+        "uncharged": [_item_json(item) for item in row.uncharged[Version.ADDER]],
+    }

@@ -1,0 +1,113 @@
+"""The energy report for a terminal, as rich renderables."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from energy.counts import Version
+from energy.precision import meaning
+from energy.quantity import count_text, energy_text, ratio_text
+from energy.report import EnergyReport
+
+
+def terminal_report(report: EnergyReport) -> Group:
+    """Totals, layers, honest ratios, uncharged operations, published figures and conventions, in this order."""
+    parts: list[RenderableType] = [_totals(report), _layers(report), _ratios(report), _uncharged(report)]
+    if report.published:
+        parts.append(_published(report))
+    parts.append(Text("\n".join(report.conventions), style="dim"))
+    parts += [Text(f"Source: {s.citation}. {s.place}; read {s.date_read}.", style="dim") for s in report.sources]
+    return Group(*parts)
+
+
+def _table(title: str, left: tuple[str, ...], right: tuple[str, ...]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for heading in left:
+        table.add_column(heading)
+    for heading in right:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _totals(report: EnergyReport) -> Table:
+    title = f"{report.workload.model}: energy of one image, {meaning(report.precision)}, table {report.table}"
+    table = _table(title, ("network",), ("multiplications", "additions", "energy"))
+    for name, version in (("adder network", Version.ADDER), ("same as a CNN", Version.CNN)):
+        bill = report.total(version)
+        table.add_row(name, f"{bill.multiplications:,}", f"{bill.additions:,}", energy_text(bill.energy_pj))
+    table.add_section()
+    table.add_row("CNN / adder", "", "", ratio_text(report.ratio, 3))
+    return table
+
+
+def _layers(report: EnergyReport) -> Table:
+    table = _table(
+        "Layers with taps",
+        ("layer", "kind", "output"),
+        ("adder taps", "dot taps", "parameters", "adder", "CNN"),
+    )
+    for row in report.layers:
+        layer = row.layer
+        if layer.kind is not None:
+            table.add_row(
+                layer.name,
+                str(layer.kind),
+                "×".join(map(str, layer.output_shape)),
+                f"{layer.adder_taps:,}",
+                f"{layer.dot_taps:,}",
+                f"{layer.parameters:,}",
+                energy_text(row.bill(Version.ADDER).energy_pj),
+                energy_text(row.bill(Version.CNN).energy_pj),
+            )
+    table.add_section()
+    table.add_row(
+        "total",
+        "",
+        "",
+        f"{report.workload.adder_taps:,}",
+        f"{report.workload.dot_taps:,}",
+        f"{report.workload.parameters:,}",
+        energy_text(report.total(Version.ADDER).energy_pj),
+        energy_text(report.total(Version.CNN).energy_pj),
+    )
+    return table
+
+
+def _ratios(report: EnergyReport) -> Table:
+    table = _table("Convolution over adder, per tap", ("precision", "multiplier swap alone", "with accumulation"), ())
+    for ratio in report.tap_ratios:
+        table.add_row(
+            meaning(ratio.precision),
+            f"{ratio_text(ratio.swap)} = {ratio.swap_arithmetic}",
+            f"{ratio_text(ratio.tap)} = {ratio.tap_arithmetic}",
+        )
+    return table
+
+
+def _uncharged(report: EnergyReport) -> Table:
+    table = _table(
+        "Not charged by the papers (adder network)", ("purpose", "operation", "priced as"), ("count", "energy")
+    )
+    for item in report.items(Version.ADDER, charged=False):
+        table.add_row(
+            item.count.purpose,
+            str(item.count.operation),
+            "no price" if item.price is None else item.price.label,
+            count_text(item.count.count),
+            "–" if item.price is None else energy_text(item.energy_pj),
+        )
+    table.add_section()
+    table.add_row("CNN / adder with these", "", "", "", ratio_text(report.whole_ratio, 3))
+    return table
+
+
+def _published(report: EnergyReport) -> Table:
+    table = _table("Published beside counted", ("network", "quantity"), ("published", "counted"))
+    table.add_column("why they differ", overflow="fold")
+    for row in report.published:
+        table.add_row(
+            row.network, row.quantity, row.printed, f"{row.counted:,}", "equal" if row.equal else row.explanation
+        )
+    return table

@@ -1,0 +1,1 @@
+"""Verilog library, generator and static checks of the accelerator."""

@@ -1,0 +1,23 @@
+"""What the accelerator's trace and output must show for an image, from the golden model, in the order of the hardware."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from quant.integer_network import IntArray
+from rtl.program import TracedLayer
+
+
+def stream_order(tensor: IntArray) -> IntArray:
+    """Values of one image's tensor (C, H, W) or (C,) as they cross a stream: row by row, pixel by pixel, channel by channel."""
+    return tensor if tensor.ndim == 1 else np.ascontiguousarray(tensor.transpose(1, 2, 0)).reshape(-1)
+
+
+def traced_values(layers: Sequence[TracedLayer], tensors: Mapping[str, IntArray], image: int) -> list[IntArray]:
+    """For each traced layer the values it must show for one image of a batch; `tensors` are the golden model's, by node."""
+    return [
+        stream_order(tensors[layer.node][image, layer.first_channel : layer.first_channel + layer.channels])
+        for layer in layers
+    ]

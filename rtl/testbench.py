@@ -1,0 +1,156 @@
+"""A plain Verilog testbench with its stimulus and expected values, for simulators that know no cocotb."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from quant.golden import trace
+from quant.integer_network import IntegerNetwork
+from rtl.design import Design
+from rtl.expected import stream_order, traced_values
+from rtl.memory_image import image, word_lines
+
+VECTOR_FOLDER = "vectors"
+_SEED = 2021
+
+_TESTBENCH = """\
+`timescale 1ns/1ps
+`default_nettype none
+// testbench: plays {images} images to {top} and compares every value of every layer with the golden model's.
+// Printed by hwadder. Run it in the design's folder, for example:
+//   iverilog -g2005 -o vectors/testbench.vvp -s testbench vectors/testbench.v {top}.v library/*.v && vvp -n vectors/testbench.vvp
+module testbench;
+    localparam IMAGES = {images};
+    localparam INPUTS = {inputs};
+    localparam TRACED = {traced};
+    localparam OUT_BITS = {out_bits};
+    localparam [31:0] CYCLE_LIMIT = {limit};
+
+    reg clk = 1'b0;
+    reg rst = 1'b1;
+    reg [{input_bits}-1:0] stimulus [0:IMAGES*INPUTS-1];
+    reg [{index_bits}+OUT_BITS-1:0] expected [0:IMAGES*TRACED-1];
+    integer sent = 0;
+    integer checked = 0;
+    integer mismatches = 0;
+    integer cycles = 0;
+    integer images_done = 0;
+
+    wire s_axis_tready;
+    wire trace_valid;
+    wire [{index_bits}-1:0] trace_layer;
+    wire signed [OUT_BITS-1:0] trace_value;
+    wire image_done;
+    reg s_axis_tvalid = 1'b0;
+    reg [{input_bits}-1:0] s_axis_tdata;
+    reg s_axis_tlast;
+
+    {top} dut (
+        .clk           (clk),
+        .rst           (rst),
+        .s_axis_tdata  (s_axis_tdata),
+        .s_axis_tvalid (s_axis_tvalid),
+        .s_axis_tready (s_axis_tready),
+        .s_axis_tlast  (s_axis_tlast),
+        .m_axis_tdata  (),
+        .m_axis_tvalid (),
+        .m_axis_tready (1'b1),
+        .m_axis_tlast  (),
+        .m_axis_tuser  (),
+        .busy          (),
+        .image_done    (image_done),
+        .tlast_error   (),
+        .trace_valid   (trace_valid),
+        .trace_layer   (trace_layer),
+        .trace_value   (trace_value)
+    );
+
+    initial begin
+        $readmemh("vectors/stimulus.mem", stimulus);
+        $readmemh("vectors/expected.mem", expected);
+    end
+
+    always #5 clk = ~clk;
+
+    // Stimulus changes between clock edges, so that no simulator can order it differently.
+    always @(negedge clk) begin
+        if (cycles == 4) begin
+            rst = 1'b0;
+        end
+        if (s_axis_tvalid && s_axis_tready_q) begin
+            sent = sent + 1;
+        end
+        s_axis_tvalid = !rst && sent < IMAGES * INPUTS;
+        s_axis_tdata = stimulus[sent];
+        s_axis_tlast = (sent + 1) % INPUTS == 0;
+    end
+
+    reg s_axis_tready_q = 1'b0;
+    always @(posedge clk) begin
+        s_axis_tready_q <= s_axis_tready;
+        cycles <= cycles + 1;
+        if (trace_valid) begin
+            if ({{trace_layer, trace_value}} !== expected[checked]) begin
+                mismatches = mismatches + 1;
+                if (mismatches <= 10) begin
+                    $display("MISMATCH value %0d of descriptor %0d: expected %0d, actual %0d", checked, trace_layer,
+                             $signed(expected[checked][OUT_BITS-1:0]), trace_value);
+                end
+            end
+            checked = checked + 1;
+        end
+        if (image_done) begin
+            images_done = images_done + 1;
+        end
+        if (images_done == IMAGES || cycles == CYCLE_LIMIT) begin
+            if (mismatches == 0 && checked == IMAGES * TRACED) begin
+                $display("PASS %0d images, %0d values, %0d cycles", IMAGES, checked, cycles);
+            end else begin
+                $display("FAIL %0d of %0d values differ, %0d of %0d compared, %0d cycles", mismatches, checked, checked,
+                         IMAGES * TRACED, cycles);
+            end
+            $finish;
+        end
+    end
+endmodule
+`default_nettype wire
+"""
+
+
+def write_vectors(folder: Path, design: Design, network: IntegerNetwork, count: int) -> None:
+    """Write `count` images of random codes, what every layer must make of them, and a testbench that compares.
+
+    Random codes reach every code of the input; the golden model supplies the expected values.
+    """
+    generator = np.random.default_rng(_SEED)
+    codes = generator.integers(0, network.input.grid.top + 1, (count, *network.input.shape), dtype=np.int64)
+    tensors = trace(network, codes)
+    parameters = design.parameters
+    mask = 2 ** parameters["OUT_BITS"] - 1
+    stimulus = [int(code) for one in codes for code in stream_order(one)]
+    expected = [
+        layer.index << parameters["OUT_BITS"] | int(value) & mask
+        for index in range(count)
+        for layer, values in zip(design.layers, traced_values(design.layers, tensors, index), strict=True)
+        for value in values
+    ]
+    vectors = folder / VECTOR_FOLDER
+    vectors.mkdir()
+    (vectors / "stimulus.mem").write_text(image(word_lines(stimulus, parameters["INPUT_BITS"])))
+    (vectors / "expected.mem").write_text(
+        image(word_lines(expected, parameters["INDEX_BITS"] + parameters["OUT_BITS"]))
+    )
+    (vectors / "testbench.v").write_text(
+        _TESTBENCH.format(
+            top=design.top,
+            images=count,
+            inputs=len(stimulus) // count,
+            traced=len(expected) // count,
+            out_bits=parameters["OUT_BITS"],
+            input_bits=parameters["INPUT_BITS"],
+            index_bits=parameters["INDEX_BITS"],
+            limit=2**32 - 1,
+        )
+    )

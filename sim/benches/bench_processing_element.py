@@ -1,0 +1,139 @@
+"""Bench of processing_element: random words of both kinds clock by clock, and whole layers against their definitions."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import cocotb
+
+from sim.benches.bench_accumulator import AccumulatorModel
+from sim.benches.codes import pack, tap_word
+from sim.benches.lockstep import parameter, run_lockstep
+
+MUTATION_PARAMETERS = (
+    {"IN_LANES": 3, "CODE_BITS": 4, "ACC_BITS": 10, "MIN_FORM": 1},
+    {"IN_LANES": 3, "CODE_BITS": 4, "ACC_BITS": 10, "MIN_FORM": 0},
+)
+IDLE = {"rst": 0, "in_valid": 0, "in_dot": 0, "in_bit_select": 0, "in_first": 0, "in_double": 0, "in_subtract": 0}
+
+
+def unpack(word: int, lanes: int, bits: int) -> list[int]:
+    """Return the codes of a lane word."""
+    return [(word >> (lane * bits)) % (1 << bits) for lane in range(lanes)]
+
+
+class ProcessingElementModel:
+    """The word's contribution by its definition, one clock late, into an accumulator."""
+
+    def __init__(self, lanes: int, code_bits: int, acc_bits: int, min_form: bool) -> None:
+        self.lanes = lanes
+        self.code_bits = code_bits
+        self.min_form = min_form
+        self.accumulator = AccumulatorModel(acc_bits)
+        self.stage: dict[str, int] = {"in_valid": 0}
+
+    def outputs(self, inputs: Mapping[str, int]) -> Mapping[str, int]:
+        """Return acc where it is known."""
+        return self.accumulator.outputs(inputs)
+
+    def contribution(self, inputs: Mapping[str, int]) -> int:
+        """Return what one word adds: selected activations, minima or absolute differences."""
+        xs = unpack(inputs["in_x"], self.lanes, self.code_bits)
+        ws = unpack(inputs["in_w"], self.lanes, self.code_bits)
+        if inputs["in_dot"]:
+            return sum(x for x, w in zip(xs, ws, strict=True) if w & inputs["in_bit_select"])
+        if self.min_form:
+            return sum(min(x, w) for x, w in zip(xs, ws, strict=True))
+        return sum(abs(x - w) for x, w in zip(xs, ws, strict=True))
+
+    def clock(self, inputs: Mapping[str, int]) -> None:
+        """Pass the word in flight on and take the next."""
+        self.accumulator.clock({**self.stage, "rst": inputs["rst"]})
+        self.stage = {**inputs, "in_sum": self.contribution(inputs), "in_valid": inputs["in_valid"] & ~inputs["rst"]}
+
+
+def traffic(rng: random.Random, lanes: int, bits: int, clocks: int) -> Iterator[dict[str, int]]:
+    """Yield a reset, then words of any kind in any order; between them gaps full of noise, now and then a reset."""
+    for clock in range(clocks):
+        xs, ws = tap_word(rng, lanes, bits)
+        yield {
+            "rst": int(clock == 0 or rng.random() < 0.02),
+            "in_valid": int(rng.random() < 0.7),
+            "in_dot": rng.randrange(2),
+            "in_bit_select": 1 << rng.randrange(bits),
+            "in_first": int(rng.random() < 0.1),
+            "in_double": int(rng.random() < 0.1),
+            "in_subtract": int(rng.random() < 0.2),
+            "in_x": pack(xs, bits),
+            "in_w": pack(ws, bits),
+        }
+
+
+def adder_layer(words: Sequence[tuple[Sequence[int], Sequence[int]]], bits: int) -> list[dict[str, int]]:
+    """Return the clocks of one adder channel: every word once."""
+    return [
+        IDLE | {"in_valid": 1, "in_first": int(index == 0), "in_x": pack(xs, bits), "in_w": pack(ws, bits)}
+        for index, (xs, ws) in enumerate(words)
+    ]
+
+
+def dot_layer(words: Sequence[tuple[Sequence[int], Sequence[int]]], bits: int) -> list[dict[str, int]]:
+    """Return the clocks of one dot-product channel with two's-complement weights: every word once a weight bit."""
+    return [
+        IDLE
+        | {
+            "in_valid": 1,
+            "in_dot": 1,
+            "in_bit_select": 1 << bit,
+            "in_first": int(index == 0 and bit == bits - 1),
+            "in_double": int(index == 0 and bit < bits - 1),
+            "in_subtract": int(bit == bits - 1),
+            "in_x": pack(xs, bits),
+            "in_w": pack(ws, bits),
+        }
+        for bit in reversed(range(bits))
+        for index, (xs, ws) in enumerate(words)
+    ]
+
+
+def signed(code: int, bits: int) -> int:
+    """Return the number that a two's-complement code stands for."""
+    return code - (1 << bits) if code >> (bits - 1) else code
+
+
+def model_of(dut: Any) -> ProcessingElementModel:
+    """Return the model with the design's parameters."""
+    names = ("IN_LANES", "CODE_BITS", "ACC_BITS")
+    lanes, code_bits, acc_bits = (parameter(dut, name) for name in names)
+    return ProcessingElementModel(lanes, code_bits, acc_bits, bool(parameter(dut, "MIN_FORM")))
+
+
+@cocotb.test()
+async def any_words_in_any_order(dut: Any) -> None:
+    """acc equals the model's after every clock."""
+    model = model_of(dut)
+    await run_lockstep(dut, model, traffic(random.Random(1), model.lanes, model.code_bits, 1200))
+
+
+@cocotb.test()
+async def layers_equal_their_definitions(dut: Any) -> None:
+    """After a whole channel acc is sum(min), sum |x - w| or sum x * w, cut to ACC_BITS."""
+    model = model_of(dut)
+    bits = model.code_bits
+    rng = random.Random(2)
+    modulus = 1 << parameter(dut, "ACC_BITS")
+    for index in range(24):
+        words = [tap_word(rng, model.lanes, bits) for _ in range(rng.randint(1, 4))]
+        taps = [tap for xs, ws in words for tap in zip(xs, ws, strict=True)]
+        if index % 2:
+            clocks, expected = dot_layer(words, bits), sum(x * signed(w, bits) for x, w in taps)
+        elif model.min_form:
+            clocks, expected = adder_layer(words, bits), sum((x + w - abs(x - w)) // 2 for x, w in taps)
+        else:
+            clocks, expected = adder_layer(words, bits), sum(abs(x - w) for x, w in taps)
+        noise = clocks[-1] | {"in_valid": 0, "in_first": 1, "in_x": rng.getrandbits(model.lanes * bits)}
+        await run_lockstep(dut, model, [IDLE | {"rst": 1, "in_x": 0, "in_w": 0}, *clocks, noise, noise, noise])
+        actual = int(dut.acc.value)
+        assert actual == expected % modulus, f"acc must be {expected} modulo {modulus}, not {actual}; taps {taps}"
