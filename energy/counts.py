@@ -89,7 +89,7 @@ class Widths:
 
 @dataclass(frozen=True, slots=True)
 class LayerCount:
-    """One node: taps are multiply-accumulates or absolute differences, summed over all its outputs; padding taps count."""
+    """One node; taps (absolute differences or products) are summed over all its outputs, padding taps included."""
 
     name: str
     node: str
@@ -108,7 +108,9 @@ class LayerCount:
 
     def charged(self, version: Version) -> tuple[OperationCount, ...]:
         """What the papers charge: two additions an adder tap, a multiplication and an addition a dot tap."""
-        adder, dot = (self.adder_taps, self.dot_taps) if version is Version.ADDER else (0, self.adder_taps + self.dot_taps)
+        adder, dot = (
+            (self.adder_taps, self.dot_taps) if version is Version.ADDER else (0, self.adder_taps + self.dot_taps)
+        )
         operand = sums = None
         if self.widths is not None:
             operand = self.widths.operand
@@ -198,7 +200,7 @@ def _float_parameters(node: FloatNode) -> int:
 
 
 def count_float(network: FloatNetwork) -> Workload:
-    """Counts of a float network; a batch norm has two parameters a channel (scale and shift) and costs both operations."""
+    """Counts of a float network; a batch norm costs, and stores, a scale and a shift."""
     layers = []
     for node in network:
         if isinstance(node, Flatten):
@@ -272,7 +274,7 @@ def _integer_widths(network: IntegerNetwork, node: integer.TapLayer) -> Widths:
 
 
 def count_integer(network: IntegerNetwork) -> Workload:
-    """Counts of an integer network at its own widths; the input's table look-ups are memory accesses, not operations."""
+    """Counts of an integer network at its own widths; the input's table look-ups are memory accesses, not counted."""
     layers = []
     for node in network:
         if isinstance(node, integer.Input | integer.Flatten):

@@ -13,7 +13,7 @@ import markupsafe
 from energy.counts import Version
 from energy.plots import layer_bars, operation_bars, ratio_bars
 from energy.precision import meaning
-from energy.quantity import count_text, energy_text, ratio_text
+from energy.quantity import count_text, energy_text, in_unit, ratio_text, table_unit
 from energy.report import EnergyReport, Item
 from energy.section import KeyFigure, Picture, Section, Table
 from energy.technology import Source
@@ -76,7 +76,14 @@ def write_page(
 
 def energy_sections(report: EnergyReport) -> tuple[Section, ...]:
     """The report's own sections, in the page's order."""
-    sections = (_where(report), _honest(report), _uncharged(report), _layers(report), _published(report), _prices(report))
+    sections = (
+        _where(report),
+        _honest(report),
+        _uncharged(report),
+        _layers(report),
+        _published(report),
+        _prices(report),
+    )
     return tuple(section for section in sections if section.tables or section.pictures)
 
 
@@ -92,12 +99,16 @@ def _key_figures(report: EnergyReport) -> tuple[KeyFigure, ...]:
     adder, cnn = report.total(Version.ADDER), report.total(Version.CNN)
     return (
         KeyFigure(energy_text(adder.energy_pj), "adder network", f"{count_text(adder.additions)} additions"),
-        KeyFigure(energy_text(cnn.energy_pj), "same network as a CNN", f"{count_text(cnn.multiplications)} multiplications"),
+        KeyFigure(
+            energy_text(cnn.energy_pj), "same network as a CNN", f"{count_text(cnn.multiplications)} multiplications"
+        ),
         KeyFigure(ratio_text(report.ratio), "less energy in arithmetic", f"{report.precision}, memory not modelled"),
         KeyFigure(
             count_text(report.workload.adder_taps),
             "adder taps",
-            f"and {report.workload.dot_taps:,} taps that still multiply",
+            f"and {report.workload.dot_taps:,} that multiply"
+            if report.workload.dot_taps
+            else "and none that multiplies",
         ),
     )
 
@@ -115,6 +126,7 @@ def _where(report: EnergyReport) -> Section:
         pictures=(
             Picture(layer_bars(report), "Energy of each layer with taps, as the papers charge it."),
             Picture(operation_bars(report), "By operation. The last part is work that the papers do not charge."),
+            Picture(ratio_bars(report), "Energy of a convolution's tap over an adder's, at every precision."),
         ),
         tables=(
             Table(
@@ -136,7 +148,7 @@ def _honest(report: EnergyReport) -> Section:
         for ratio in report.tap_ratios
     )
     return Section(
-        "How much of it survives",
+        "How much of the saving survives",
         paragraphs=(
             "An addition is cheaper than a multiplication by the first ratio, but a tap also accumulates, in either "
             "network: the second ratio is what a layer saves. Layers that stay dot products and work outside the taps "
@@ -145,7 +157,6 @@ def _honest(report: EnergyReport) -> Section:
             "Memory is not modelled yet. Both networks fetch the same weights and activations, so each fetch brings "
             "the ratio closer to one.",
         ),
-        pictures=(Picture(ratio_bars(report), "Convolution over adder, energy per tap."),),
         tables=(Table(("precision", "multiplier swap alone", "tap with accumulation"), rows),),
     )
 
@@ -155,8 +166,8 @@ def _uncharged(report: EnergyReport) -> Section:
     return Section(
         "What the papers do not charge",
         paragraphs=(
-            "Counted for the adder network. The CNN does the same work except for the absolute values, which is why "
-            "charging it moves the ratio.",
+            "Counted for the adder network. As a CNN it does the same work, except for the absolute values; charging "
+            "both for it brings the ratio closer to one.",
         )
         if items
         else (),
@@ -165,23 +176,25 @@ def _uncharged(report: EnergyReport) -> Section:
 
 
 def _item_table(items: Sequence[Item]) -> Table:
+    total = sum((item.energy_pj for item in items), Fraction(0))
+    scale, unit = table_unit(total)
     rows = [
         (
             item.count.purpose,
             str(item.count.operation),
             "no price" if item.price is None else item.price.label,
             f"{item.count.count:,}",
-            "–" if item.price is None else energy_text(item.energy_pj),
+            "–" if item.price is None else in_unit(item.energy_pj, scale),
         )
         for item in items
     ]
-    total = sum((item.energy_pj for item in items), Fraction(0))
-    rows.append(("total of what has a price", "", "", "", energy_text(total)))
-    headings = ("purpose", "operation", "priced as", "count", "energy")
-    return Table(headings, tuple(rows), numeric=("count", "energy"), has_total=True)
+    rows.append(("total of what has a price", "", "", "", in_unit(total, scale)))
+    numeric = ("count", f"energy, {unit}")
+    return Table(("purpose", "operation", "priced as", *numeric), tuple(rows), numeric=numeric, has_total=True)
 
 
 def _layers(report: EnergyReport) -> Section:
+    scale, unit = table_unit(report.total(Version.CNN).energy_pj)
     rows = []
     for row in report.layers:
         layer = row.layer
@@ -189,28 +202,32 @@ def _layers(report: EnergyReport) -> Section:
             continue
         widths = "" if layer.widths is None else f"{layer.widths.operand} / {layer.widths.accumulator}"
         cnn, adder = row.bill(Version.CNN).energy_pj, row.bill(Version.ADDER).energy_pj
-        rows.append((
-            layer.name,
-            str(layer.kind),
-            "×".join(map(str, layer.output_shape)),
-            *((widths,) if report.workload.is_integer else ()),
-            f"{layer.adder_taps + layer.dot_taps:,}",
-            f"{layer.parameters:,}",
-            energy_text(adder),
-            energy_text(cnn),
-            ratio_text(cnn / adder),
-        ))
+        rows.append(
+            (
+                layer.name,
+                str(layer.kind),
+                "×".join(map(str, layer.output_shape)),
+                *((widths,) if report.workload.is_integer else ()),
+                f"{layer.adder_taps + layer.dot_taps:,}",
+                f"{layer.parameters:,}",
+                in_unit(adder, scale),
+                in_unit(cnn, scale),
+                ratio_text(cnn / adder),
+            )
+        )
     blank = ("", "", "") if report.workload.is_integer else ("", "")
-    rows.append((
-        "total",
-        *blank,
-        f"{report.workload.adder_taps + report.workload.dot_taps:,}",
-        f"{report.workload.parameters:,}",
-        energy_text(report.total(Version.ADDER).energy_pj),
-        energy_text(report.total(Version.CNN).energy_pj),
-        ratio_text(report.ratio),
-    ))
-    numeric = ("taps", "parameters", "adder", "as a CNN", "ratio")
+    rows.append(
+        (
+            "total",
+            *blank,
+            f"{report.workload.adder_taps + report.workload.dot_taps:,}",
+            f"{report.workload.parameters:,}",
+            in_unit(report.total(Version.ADDER).energy_pj, scale),
+            in_unit(report.total(Version.CNN).energy_pj, scale),
+            ratio_text(report.ratio),
+        )
+    )
+    numeric = ("taps", "parameters", f"adder, {unit}", f"as a CNN, {unit}", "ratio")
     widths_heading = ("code / sum bits",) if report.workload.is_integer else ()
     headings = ("layer", "taps are", "output", *widths_heading, *numeric)
     note = "Batch norms and other layers without taps are part of the parameters' total."
@@ -256,4 +273,6 @@ def _prices(report: EnergyReport) -> Section:
         for price in sorted(used, key=lambda price: (price.format, price.operation, price.width_bits))
     )
     headings = ("operation", "energy", "node", "voltage", "value", "source")
-    return Section("Prices used", tables=(Table(headings, rows, numeric=("energy", "node", "voltage")),) if rows else ())
+    return Section(
+        "Prices used", tables=(Table(headings, rows, numeric=("energy", "node", "voltage")),) if rows else ()
+    )

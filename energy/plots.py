@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from energy.counts import Operation, Version
+from energy.quantity import own_unit
 from energy.report import EnergyReport
 
 # Stand-ins that no default of matplotlib uses; svg_text() turns each into what the page's light or dark theme says.
@@ -23,7 +24,7 @@ THEMED = {
     CNN: "var(--cnn)",
     SECOND: "var(--second)",
 }
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "hwadder",
     "font.size": 9,
@@ -37,7 +38,7 @@ _STYLE = {
     "grid.color": GRID,
     "legend.frameon": False,
 }
-_WIDTH_INCHES = 5.2
+_WIDTH_INCHES = 4.6
 
 
 def svg_text(figure: Figure, name: str) -> str:
@@ -65,20 +66,11 @@ def _axes(rows: int, row_height: float = 0.3) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def energy_unit(energies_pj: Sequence[Fraction]) -> tuple[float, str]:
-    """Picojoules in one step of the axis' unit, and its name."""
-    largest = max(energies_pj, default=Fraction(0))
-    for scale, name in ((10**9, "mJ"), (10**6, "µJ"), (10**3, "nJ")):
-        if largest >= scale:
-            return float(scale), name
-    return 1.0, "pJ"
-
-
 def layer_bars(report: EnergyReport) -> str:
     """Energy of each layer with taps, adder beside CNN, the network's first layer on top."""
     layers = [layer for layer in report.layers if layer.layer.kind is not None]
     energies = {v: [layer.bill(v).energy_pj for layer in layers] for v in Version}
-    scale, unit = energy_unit(energies[Version.CNN])
+    scale, unit = own_unit(max(energies[Version.CNN], default=Fraction(0)))
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(len(layers))
         for version, offset, colour, label in (
@@ -87,7 +79,7 @@ def layer_bars(report: EnergyReport) -> str:
         ):
             axes.barh(
                 [position - offset for position in range(len(layers))],
-                [float(energy) / scale for energy in energies[version]],
+                [float(energy / scale) for energy in energies[version]],
                 height=0.36,
                 color=colour,
                 label=label,
@@ -102,25 +94,36 @@ def layer_bars(report: EnergyReport) -> str:
 
 def operation_bars(report: EnergyReport) -> str:
     """Energy by charged operation, and by what the papers do not charge, stacked: one bar for each network."""
-    parts: list[tuple[str, str, float, dict[Version, Fraction]]] = []
+    parts: list[tuple[str, str, dict[Version, Fraction]]] = []
     charged = {v: report.items(v, charged=True) for v in Version}
-    for label, colour, opacity, operations in (
-        ("multiplications", CNN, 1.0, {Operation.MULTIPLY}),
-        ("additions", ADDER, 1.0, {Operation.ADD, Operation.SUBTRACT}),
+    for label, colour, operations in (
+        ("multiplications", CNN, {Operation.MULTIPLY}),
+        ("additions", ADDER, {Operation.ADD, Operation.SUBTRACT}),
     ):
-        parts.append((label, colour, opacity, {
-            v: sum((i.energy_pj for i in charged[v] if i.count.operation in operations), Fraction(0)) for v in Version
-        }))
-    parts.append(("not charged by the papers", SECOND, 1.0, {
-        v: report.whole_energy_pj(v) - report.total(v).energy_pj for v in Version
-    }))
-    scale, unit = energy_unit([report.whole_energy_pj(v) for v in Version])
+        parts.append(
+            (
+                label,
+                colour,
+                {
+                    v: sum((i.energy_pj for i in charged[v] if i.count.operation in operations), Fraction(0))
+                    for v in Version
+                },
+            )
+        )
+    parts.append(
+        (
+            "not charged by the papers",
+            SECOND,
+            {v: report.whole_energy_pj(v) - report.total(v).energy_pj for v in Version},
+        )
+    )
+    scale, unit = own_unit(max(report.whole_energy_pj(v) for v in Version))
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(2, row_height=0.5)
         left = [0.0, 0.0]
-        for label, colour, opacity, energies in parts:
-            widths = [float(energies[v]) / scale for v in (Version.CNN, Version.ADDER)]
-            axes.barh([0, 1], widths, left=left, height=0.6, color=colour, alpha=opacity, label=label)
+        for label, colour, energies in parts:
+            widths = [float(energies[v] / scale) for v in (Version.CNN, Version.ADDER)]
+            axes.barh([0, 1], widths, left=left, height=0.6, color=colour, label=label)
             left = [a + b for a, b in zip(left, widths, strict=True)]
         axes.set_yticks([0, 1], ["as a CNN", "adder network"])
         axes.set_ylim(1.5, -0.5)

@@ -45,12 +45,12 @@ PRICED_AS = {
     Operation.ADD: PricedOperation.ADD,
     Operation.SUBTRACT: PricedOperation.ADD,
     Operation.COMPARE: PricedOperation.ADD,
-    Operation.ABSOLUTE: PricedOperation.ADD,
     Operation.MULTIPLY: PricedOperation.MULTIPLY,
 }
-"""A subtraction, a comparison (the sign of a difference) and a conditional negation are priced as an addition.
+"""A subtraction and a comparison (the sign of a difference) are priced as an addition.
 
-A shift is missing: no table here prices it.
+A shift and an absolute value are missing: no table here prices them. An absolute value clears the sign bit of a float;
+of an integer it is an exclusive or whose carry the adder tree takes in, far from a whole addition.
 """
 
 
@@ -82,7 +82,8 @@ def price_of(count: OperationCount, precision: Precision, table: TechnologyTable
     if precision is Precision.NETWORK:
         if count.width_bits is None:
             raise BadInputError(
-                f"precision of a float network must be one of {', '.join(FORMATS)}, not {precision} (it has no integer widths)"
+                f"precision of a float network must be one of {', '.join(FORMATS)}, "
+                f"not {precision} (it has no integer widths)"
             )
         return table.price_at_or_above(operation, count.width_bits, NumberFormat.INT)
     formats = FORMATS[precision]

@@ -8,10 +8,26 @@ _ENERGY_UNITS = ((Fraction(10**9), "mJ"), (Fraction(10**6), "µJ"), (Fraction(10
 _COUNT_UNITS = ((10**9, "G"), (10**6, "M"), (10**3, "K"))
 
 
+def own_unit(energy_pj: Fraction) -> tuple[Fraction, str]:
+    """The unit that leaves one to three digits before the point: picojoules in it, and its name."""
+    return next((unit for unit in _ENERGY_UNITS if energy_pj >= unit[0]), _ENERGY_UNITS[-1])
+
+
 def energy_text(energy_pj: Fraction) -> str:
-    """Picojoules in the unit that leaves one to three digits before the point: 187740646.4 is 187.74 µJ."""
-    scale, unit = next((u for u in _ENERGY_UNITS if energy_pj >= u[0]), _ENERGY_UNITS[-1])
+    """Picojoules in their own unit: 187740646.4 is 187.74 µJ."""
+    scale, unit = own_unit(energy_pj)
     return f"{float(energy_pj / scale):,.2f} {unit}"
+
+
+def table_unit(total_pj: Fraction) -> tuple[Fraction, str]:
+    """Unit of a column of parts and their total, one step below the total's own: picojoules in it, and its name."""
+    below = _ENERGY_UNITS.index(own_unit(total_pj)) + 1
+    return _ENERGY_UNITS[min(below, len(_ENERGY_UNITS) - 1)]
+
+
+def in_unit(energy_pj: Fraction, scale_pj: Fraction) -> str:
+    """The bare number of a column whose heading names the unit."""
+    return f"{float(energy_pj / scale_pj):,.2f}"
 
 
 def count_text(count: int) -> str:

@@ -119,8 +119,9 @@ class EnergyReport:
             "Counts are for one image. Padding taps are executed, so they count as taps.",
             "As a CNN: the same network with every adder tap turned into a dot-product tap.",
             f"Precision {self.precision}: {meaning(self.precision)}." + self._width_rule(),
-            "A subtraction, a comparison and a conditional negation (absolute value) are priced as an addition of the "
-            "same width; a shift has no price in this table and adds nothing.",
+            "A subtraction and a comparison are priced as an addition of the same width. A shift and an absolute value "
+            "(a cleared sign bit in floats, an exclusive or with the sign in integers) are counted, but the table has "
+            "no price for them and they add nothing.",
             "Memory is not modelled yet: no fetch of a weight or an activation is in any figure here, and in a real "
             "accelerator fetches can cost more than the arithmetic.",
         )

@@ -29,11 +29,17 @@ class Table:
     caption: str = ""
     has_total: bool = False
 
+    @property
+    def is_prose(self) -> bool:
+        """Whether a cell holds a sentence: such a table is stacked on a narrow screen, others scroll."""
+        return any(len(cell) > 48 for row in self.rows for cell in row)
+
     def __post_init__(self) -> None:
         for row in self.rows:
             if len(row) != len(self.headings):
                 raise BadInputError(
-                    f"rows of table {self.caption or self.headings[0]} must have {len(self.headings)} cells, not {len(row)}"
+                    f"rows of table {self.caption or self.headings[0]} must have {len(self.headings)} cells, "
+                    f"not {len(row)}"
                 )
 
 

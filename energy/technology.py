@@ -80,29 +80,29 @@ class TechnologyTable:
     name: str
     prices: tuple[Price, ...]
 
-    def _rows(self, operation: PricedOperation, format: NumberFormat) -> tuple[Price, ...]:  # noqa: A002
-        rows = [row for row in self.prices if row.operation is operation and row.format is format]
+    def _rows(self, operation: PricedOperation, number_format: NumberFormat) -> tuple[Price, ...]:
+        rows = [row for row in self.prices if row.operation is operation and row.format is number_format]
         return tuple(sorted(rows, key=lambda row: row.width_bits))
 
-    def price(self, operation: PricedOperation, width_bits: int, format: NumberFormat) -> Price:  # noqa: A002
+    def price(self, operation: PricedOperation, width_bits: int, number_format: NumberFormat) -> Price:
         """The row of exactly this width; BadInputError names the nearest rows where there is none."""
-        rows = self._rows(operation, format)
+        rows = self._rows(operation, number_format)
         for row in rows:
             if row.width_bits == width_bits:
                 return row
         raise BadInputError(
-            f"width of {format} {operation} must be one that table {self.name} prices, "
+            f"width of {number_format} {operation} must be one that table {self.name} prices, "
             f"not {width_bits} bits ({self._nearest(rows, width_bits)})"
         )
 
-    def price_at_or_above(self, operation: PricedOperation, width_bits: int, format: NumberFormat) -> Price:  # noqa: A002
+    def price_at_or_above(self, operation: PricedOperation, width_bits: int, number_format: NumberFormat) -> Price:
         """The narrowest row that holds `width_bits`; BadInputError where every row is narrower."""
-        rows = self._rows(operation, format)
+        rows = self._rows(operation, number_format)
         for row in rows:
             if row.width_bits >= width_bits:
                 return row
         raise BadInputError(
-            f"width of {format} {operation} must be at most the widest that table {self.name} prices, "
+            f"width of {number_format} {operation} must be at most the widest that table {self.name} prices, "
             f"not {width_bits} bits ({self._nearest(rows, width_bits)})"
         )
 
@@ -131,7 +131,9 @@ def load_table(path: Path) -> TechnologyTable:
         missing = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
         if missing:
             raise BadInputError(f"technology table {path.name} must have a column {missing[0]}, not miss it")
-        prices = tuple(_price(row, f"line {line} of technology table {path.name}") for line, row in enumerate(reader, 2))
+        prices = tuple(
+            _price(row, f"line {line} of technology table {path.name}") for line, row in enumerate(reader, 2)
+        )
     if not prices:
         raise BadInputError(f"technology table {path.name} must hold at least one price, not none")
     return TechnologyTable(path.stem, prices)

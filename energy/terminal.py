@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from energy.counts import Version
 from energy.precision import meaning
-from energy.quantity import count_text, energy_text, ratio_text
+from energy.quantity import count_text, energy_text, in_unit, ratio_text, table_unit
 from energy.report import EnergyReport
 
 
 def terminal_report(report: EnergyReport) -> Group:
     """Totals, layers, honest ratios, uncharged operations, published figures and conventions, in this order."""
-    parts: list[RenderableType] = [_totals(report), _layers(report), _ratios(report), _uncharged(report)]
+    title = Text(f"{report.workload.model}: {meaning(report.precision)}, table {report.table}", style="bold")
+    parts: list[RenderableType] = [title, _totals(report), _layers(report), _ratios(report), _uncharged(report)]
     if report.published:
         parts.append(_published(report))
     parts.append(Text("\n".join(report.conventions), style="dim"))
@@ -32,8 +35,7 @@ def _table(title: str, left: tuple[str, ...], right: tuple[str, ...]) -> Table:
 
 
 def _totals(report: EnergyReport) -> Table:
-    title = f"{report.workload.model}: energy of one image, {meaning(report.precision)}, table {report.table}"
-    table = _table(title, ("network",), ("multiplications", "additions", "energy"))
+    table = _table("Arithmetic of one image", ("network",), ("multiplications", "additions", "energy"))
     for name, version in (("adder network", Version.ADDER), ("same as a CNN", Version.CNN)):
         bill = report.total(version)
         table.add_row(name, f"{bill.multiplications:,}", f"{bill.additions:,}", energy_text(bill.energy_pj))
@@ -43,10 +45,11 @@ def _totals(report: EnergyReport) -> Table:
 
 
 def _layers(report: EnergyReport) -> Table:
+    scale, unit = table_unit(report.total(Version.CNN).energy_pj)
     table = _table(
         "Layers with taps",
         ("layer", "kind", "output"),
-        ("adder taps", "dot taps", "parameters", "adder", "CNN"),
+        ("adder taps", "dot taps", "parameters", f"adder, {unit}", f"CNN, {unit}"),
     )
     for row in report.layers:
         layer = row.layer
@@ -58,8 +61,8 @@ def _layers(report: EnergyReport) -> Table:
                 f"{layer.adder_taps:,}",
                 f"{layer.dot_taps:,}",
                 f"{layer.parameters:,}",
-                energy_text(row.bill(Version.ADDER).energy_pj),
-                energy_text(row.bill(Version.CNN).energy_pj),
+                in_unit(row.bill(Version.ADDER).energy_pj, scale),
+                in_unit(row.bill(Version.CNN).energy_pj, scale),
             )
     table.add_section()
     table.add_row(
@@ -69,8 +72,8 @@ def _layers(report: EnergyReport) -> Table:
         f"{report.workload.adder_taps:,}",
         f"{report.workload.dot_taps:,}",
         f"{report.workload.parameters:,}",
-        energy_text(report.total(Version.ADDER).energy_pj),
-        energy_text(report.total(Version.CNN).energy_pj),
+        in_unit(report.total(Version.ADDER).energy_pj, scale),
+        in_unit(report.total(Version.CNN).energy_pj, scale),
     )
     return table
 
@@ -87,16 +90,18 @@ def _ratios(report: EnergyReport) -> Table:
 
 
 def _uncharged(report: EnergyReport) -> Table:
+    items = report.items(Version.ADDER, charged=False)
+    scale, unit = table_unit(sum((item.energy_pj for item in items), Fraction(0)))
     table = _table(
-        "Not charged by the papers (adder network)", ("purpose", "operation", "priced as"), ("count", "energy")
+        "Not charged by the papers (adder network)", ("purpose", "operation", "priced as"), ("count", f"energy, {unit}")
     )
-    for item in report.items(Version.ADDER, charged=False):
+    for item in items:
         table.add_row(
             item.count.purpose,
             str(item.count.operation),
             "no price" if item.price is None else item.price.label,
             count_text(item.count.count),
-            "–" if item.price is None else energy_text(item.energy_pj),
+            "–" if item.price is None else in_unit(item.energy_pj, scale),
         )
     table.add_section()
     table.add_row("CNN / adder with these", "", "", "", ratio_text(report.whole_ratio, 3))

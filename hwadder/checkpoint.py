@@ -1,10 +1,11 @@
-"""Reading checkpoints of every form in the wild without running code from them, and writing them whole or not at all."""
+"""Reading checkpoints of every form in the wild without running code from them, and writing them whole or not."""
 
 from __future__ import annotations
 
 import io
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,9 @@ def read_archive(path: Path) -> Any:
         state = "an empty file" if not head else "another kind of file"
         raise BadInputError(f"checkpoint must be a file written by torch.save, not {state}: {path}")
     # A class each: the loader keys its list by class, and one class cannot stand for several names.
-    stand_ins = [(type(name.rpartition(".")[2], (_Module,), {}), name) for name in _STAND_INS]
+    stand_ins: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+        (type(name.rpartition(".")[2], (_Module,), {}), name) for name in _STAND_INS
+    ]
     try:
         with torch.serialization.safe_globals(stand_ins), warnings.catch_warnings():
             # The legacy loader compares a class's source with the pickled one, and stand-ins have none.
@@ -89,7 +92,9 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             raise BadInputError(f"checkpoint must hold tensors by name, not {name!r} as {_describe(value)}: {path}")
         bad = int(value.numel() - torch.isfinite(value.detach()).sum())
         if bad:
-            raise BadInputError(f"entry {name} of checkpoint must be finite, not hold {bad} NaN or infinite values: {path}")
+            raise BadInputError(
+                f"entry {name} of checkpoint must be finite, not hold {bad} NaN or infinite values: {path}"
+            )
     while all(name.startswith("module.") for name in content):
         content = {name.removeprefix("module."): value for name, value in content.items()}
     return {name: value.detach() for name, value in content.items()}

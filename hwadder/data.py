@@ -77,7 +77,7 @@ def load_dataset(source: str) -> Dataset:
 
 
 def every_nth_of_class(labels: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
-    """Marks the n-th, 2n-th, ... item of each class in the order given: a balanced split that needs no random numbers."""
+    """Marks the n-th, 2n-th, ... item of each class in the order given: a balanced split without random numbers."""
     chosen = np.zeros(len(labels), dtype=np.bool_)
     for label in np.unique(labels):
         chosen[np.flatnonzero(labels == label)[n - 1 :: n]] = True

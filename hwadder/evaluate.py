@@ -29,7 +29,7 @@ def predict(model: nn.Module, inputs: Tensor, batch_size: int) -> Tensor:
     model.eval()
     try:
         with torch.no_grad():
-            return torch.cat([model(batch.to(device)).cpu() for batch in inputs.split(batch_size)])
+            return torch.cat([model(batch.to(device)).cpu() for batch in torch.split(inputs, batch_size)])
     finally:
         model.train(was_training)
 

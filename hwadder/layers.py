@@ -1,10 +1,10 @@
 """Adder layers: `-sum |x - w|` where a convolution or linear layer computes `sum x * w`.
 
-Forward, gradients and the adaptive learning rate are those of AdderNet (Chen et al., CVPR 2020, arXiv 1912.13200, eq. 2,
-4, 5 and 12-13) as its reference code computes them: the weight's gradient is rescaled inside backward to the norm
-`eta * sqrt(numel)` over the whole layer. So the scale of the loss does not matter, momentum and weight decay act after
-the rescaling, and gradients accumulated over several backward passes (or averaged over processes) are a sum of vectors
-of one length each, not the rescaled gradient of the larger batch.
+Forward, gradients and the adaptive learning rate are those of AdderNet (Chen et al., CVPR 2020, arXiv 1912.13200,
+eq. 2, 4, 5 and 12-13) as its reference code computes them: the weight's gradient is rescaled inside backward to the
+norm `eta * sqrt(numel)` over the whole layer. So the scale of the loss does not matter, momentum and weight decay act
+after the rescaling, and gradients accumulated over several backward passes (or averaged over processes) are a sum of
+vectors of one length each, not the rescaled gradient of the larger batch.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _tap_gradient(taps: Tensor, weight: Tensor, grad: Tensor) -> Tensor:
 
 
 def _weight_gradient(taps: Tensor, weight: Tensor, grad: Tensor) -> Tensor:
-    """`sum_p grad[f, p] * (taps[k, p] - weight[f, k])` as (F, K): a matrix product and a rank-one correction (eq. 4)."""
+    """`sum_p grad[f, p] * (taps[k, p] - weight[f, k])` as (F, K): a matrix product less a rank-one term (eq. 4)."""
     return grad @ taps.T - weight * grad.sum(dim=1, keepdim=True)
 
 
@@ -63,7 +63,7 @@ class _AdderFunction(torch.autograd.Function):
         rows = weight.flatten(1).chunk(groups)
         for start, taps in _unfolded(x, weight, stride, padding, groups):
             sums = torch.cat([_sums(group, row) for group, row in zip(taps, rows, strict=True)])
-            images = sums.unflatten(1, (-1, height, width)).transpose(0, 1)
+            images = sums.reshape(len(sums), -1, height, width).transpose(0, 1)
             output[start : start + images.shape[0]] = images
         return output
 
@@ -84,7 +84,7 @@ class _AdderFunction(torch.autograd.Function):
             if grad_x is not None:
                 grad_taps = torch.cat([_tap_gradient(*each) for each in zip(taps, rows, grads, strict=True)])
                 # fold is unfold's transpose: every pixel collects from all windows it was read by, at any stride.
-                columns = grad_taps.unflatten(1, (-1, positions)).transpose(0, 1)
+                columns = grad_taps.reshape(len(grad_taps), -1, positions).transpose(0, 1)
                 grad_x[start:stop] = F.fold(
                     columns, x.shape[2:], weight.shape[2:], padding=ctx.padding, stride=ctx.stride
                 )
@@ -93,6 +93,11 @@ class _AdderFunction(torch.autograd.Function):
             # Adaptive learning rate (eq. 12-13); the reference's floor on the norm leaves a zero gradient zero.
             grad_weight *= ctx.eta * math.sqrt(weight.numel()) / grad_weight.norm().clamp(min=1e-12)
         return grad_x, grad_weight, None, None, None, None
+
+
+def _adder2d(x: Tensor, weight: Tensor, stride: Pair, padding: Pair, groups: int, eta: float) -> Tensor:
+    y: Tensor = _AdderFunction.apply(x, weight, stride, padding, groups, eta)  # type: ignore[no-untyped-call]
+    return y
 
 
 def _output_size(x: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Pair:
@@ -106,7 +111,7 @@ def _output_size(x: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Pair
 def _unfolded(
     x: Tensor, weight: Tensor, stride: Pair, padding: Pair, groups: int
 ) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
-    """Chunks of images: the index of the first one and, for each group, its taps as (C / groups * kernel, n * H * W)."""
+    """Chunks of images: the first one's index and, for each group, its taps as (C / groups * kernel, n * H * W)."""
     height, width = _output_size(x, weight, stride, padding)
     taps_per_image = x.shape[1] * weight.shape[2] * weight.shape[3] * height * width
     step = max(1, _CHUNK_ELEMENTS // taps_per_image)
@@ -116,8 +121,8 @@ def _unfolded(
 
 
 def _pair(value: int | Pair, name: str, at_least: int) -> Pair:
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2 or any(not isinstance(each, int) or each < at_least for each in pair):
+    pair = (value, value) if isinstance(value, int) else value
+    if len(pair) != 2 or min(pair) < at_least:
         raise BadInputError(f"{name} must be an integer of at least {at_least} or a pair of them, not {value!r}")
     return pair[0], pair[1]
 
@@ -162,7 +167,7 @@ class Adder2d(nn.Module):
             raise BadInputError(f"input of {self} must be of shape (N, {self.in_channels}, H, W), not {tuple(x.shape)}")
         if min(_output_size(x, self.adder, self.stride, self.padding)) < 1:
             raise BadInputError(f"input of {self} must be no smaller than its kernel, not {tuple(x.shape[2:])}")
-        y: Tensor = _AdderFunction.apply(x, self.adder, self.stride, self.padding, self.groups, self.eta)
+        y = _adder2d(x, self.adder, self.stride, self.padding, self.groups, self.eta)
         return y if self.b is None else y + self.b[:, None, None]
 
     def extra_repr(self) -> str:
@@ -175,7 +180,7 @@ class Adder2d(nn.Module):
 
 
 class AdderLinear(nn.Module):
-    """Adder layer on vectors: (..., C) to (..., F) with `y = -sum |x - w| (+ b)`; parameters `adder` (F, C) and `b` (F,)."""
+    """Adder layer on vectors: (..., C) to (..., F) with `y = -sum |x - w| (+ b)`, `adder` (F, C) and `b` (F,)."""
 
     adder: nn.Parameter
     b: nn.Parameter | None
@@ -192,7 +197,7 @@ class AdderLinear(nn.Module):
             raise BadInputError(f"input of {self} must be of shape (..., {self.in_features}), not {tuple(x.shape)}")
         # A linear layer is a 1x1 layer on 1x1 maps.
         maps = x.reshape(-1, self.in_features, 1, 1)
-        sums: Tensor = _AdderFunction.apply(maps, self.adder[:, :, None, None], (1, 1), (0, 0), 1, self.eta)
+        sums = _adder2d(maps, self.adder[:, :, None, None], (1, 1), (0, 0), 1, self.eta)
         y = sums.reshape(*x.shape[:-1], self.out_features)
         return y if self.b is None else y + self.b
 

@@ -67,9 +67,7 @@ class BasicBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
         self.downsample = None
         if stride != 1 or in_channels != channels:
-            self.downsample = nn.Sequential(
-                Adder2d(in_channels, channels, 1, stride=stride), nn.BatchNorm2d(channels)
-            )
+            self.downsample = nn.Sequential(Adder2d(in_channels, channels, 1, stride=stride), nn.BatchNorm2d(channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, channels, H / stride, W / stride)."""

@@ -1,4 +1,4 @@
-"""Training an adder network with the recipe of the reference: SGD with momentum under one cosine of the learning rate."""
+"""Training an adder network with the reference's recipe: SGD with momentum under one cosine of the learning rate."""
 
 from __future__ import annotations
 
@@ -25,12 +25,18 @@ from quant.errors import BadInputError
 from quant.files import replacing_file
 
 
+_LEAST = {
+    **{"epochs": 1, "batch_size": 2, "validation_every": 2},
+    **{"shift_pixels": 0, "rotate_degrees": 0, "scale_fraction": 0},
+}
+
+
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
     """What decides a training run; the defaults are those of the shipped LeNet5.
 
     One image in `validation_every` of each class is split from the training images to choose the best epoch. The CIFAR
-    recipe of the reference is `epochs=400, batch_size=256, shift_pixels=4, flip=True`.
+    recipe of the reference is `epochs=400, batch_size=256, shift_pixels=4, rotate_degrees=0, scale_fraction=0, flip=True`.
     """
 
     epochs: int = 60
@@ -39,14 +45,18 @@ class TrainConfig:
     momentum: float = 0.9
     weight_decay: float = 5e-4
     shift_pixels: int = 2
+    rotate_degrees: float = 12.0
+    scale_fraction: float = 0.12
     flip: bool = False
     validation_every: int = 10
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch_size", 2), ("shift_pixels", 0), ("validation_every", 2)):
+        for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise BadInputError(f"{name} must be at least {least}, not {getattr(self, name)}")
+        if not self.scale_fraction < 1:
+            raise BadInputError(f"scale_fraction must be less than 1, not {self.scale_fraction}")
         if not 0 < self.learning_rate < math.inf:
             raise BadInputError(f"learning_rate must be positive and finite, not {self.learning_rate}")
         if not 0 <= self.momentum < 1:
@@ -123,19 +133,31 @@ def cosine_learning_rate(initial: float, epoch: int, epochs: int) -> float:
     return initial / 2 * (1 + math.cos(math.pi * epoch / epochs))
 
 
-def augmented(images: Tensor, shift_pixels: int, flip: bool) -> Tensor:
-    """Each uint8 image (N, C, H, W) moved by up to `shift_pixels` on each axis, black moving in, and mirrored half the
-    time if `flip`."""
+def augmented(images: Tensor, config: TrainConfig) -> Tensor:
+    """uint8 images (N, C, H, W), each moved, turned, scaled and mirrored at random within the configuration's bounds;
+    black moves in."""
     count, _, height, width = images.shape
-    if shift_pixels:
-        padded = F.pad(images, (shift_pixels,) * 4)
-        top, left = torch.randint(0, 2 * shift_pixels + 1, (2, count, 1))
+    if config.rotate_degrees or config.scale_fraction:
+        images = _turned(images, math.radians(config.rotate_degrees), config.scale_fraction)
+    if config.shift_pixels:
+        padded = F.pad(images, (config.shift_pixels,) * 4)
+        top, left = torch.randint(0, 2 * config.shift_pixels + 1, (2, count, 1))
         rows, columns = top + torch.arange(height), left + torch.arange(width)
         picked = padded[torch.arange(count)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
         images = picked.permute(0, 3, 1, 2)
-    if flip:
+    if config.flip:
         images = torch.where(torch.rand(count, 1, 1, 1) < 0.5, images.flip(3), images)
     return images.contiguous()
+
+
+def _turned(images: Tensor, radians: float, fraction: float) -> Tensor:
+    """Each image turned by up to `radians` and scaled on each axis by up to `fraction`, uniformly drawn."""
+    angle, across, down = torch.rand(3, len(images)) * 2 - 1
+    cosine, sine = torch.cos(angle * radians), torch.sin(angle * radians)
+    across, down, zero = 1 + across * fraction, 1 + down * fraction, torch.zeros(len(images))
+    rows = torch.stack([across * cosine, -across * sine, zero, down * sine, down * cosine, zero], dim=1)
+    grid = F.affine_grid(rows.view(-1, 2, 3), list(images.shape), align_corners=False)
+    return F.grid_sample(images.float(), grid, align_corners=False).round().byte()
 
 
 class _Run:
@@ -164,7 +186,7 @@ class _Run:
         loss_sum, correct, seen = 0.0, 0, 0
         for start in self.batch_starts:
             chosen = order[start : start + self.config.batch_size]
-            images = augmented(self.images[chosen], self.config.shift_pixels, self.config.flip)
+            images = augmented(self.images[chosen], self.config)
             inputs = normalised(images.numpy(), self.dataset.mean, self.dataset.std).to(self.device)
             labels = self.labels[chosen].to(self.device)
             logits = self.model(inputs)
@@ -175,7 +197,7 @@ class _Run:
                     f"{self.config.learning_rate}"
                 )
             self.optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             self.optimizer.step()
             loss_sum += loss.item() * len(chosen)
             correct += int((logits.argmax(dim=1) == labels).sum())
@@ -188,7 +210,7 @@ class _Run:
             train_loss=loss_sum / seen,
             train_accuracy=correct / seen,
             validation_loss=float(F.cross_entropy(logits, self.validation_labels)),
-            validation_accuracy=float((logits.argmax(dim=1) == self.validation_labels).float().mean()),
+            validation_accuracy=int((logits.argmax(dim=1) == self.validation_labels).sum()) / len(logits),
         )
 
     def state(self, log: list[EpochRecord]) -> dict[str, Any]:
@@ -213,7 +235,9 @@ class _Run:
         try:
             self.model.load_state_dict(state["state_dict"])
         except RuntimeError as error:
-            raise BadInputError(f"resume file must match {type(self.model).__name__}, not another model: {last}") from error
+            raise BadInputError(
+                f"resume file must match {type(self.model).__name__}, not another model: {last}"
+            ) from error
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
         return [EpochRecord(**record) for record in state["log"]]

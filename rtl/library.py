@@ -22,6 +22,7 @@ LIBRARY_MODULES = (
     "ram",
     "activation_buffer",
     "weight_buffer",
+    "operand_gate",
     "channel_cursor",
     "code_writer",
     # Streams.
@@ -32,14 +33,17 @@ LIBRARY_MODULES = (
     "descriptor_reader",
     "tap_sequencer",
     "drain_sequencer",
+    "descriptor_reader",
     "sequencer",
+    "tap_sequencer",
+    "drain_sequencer",
     "accelerator",
 )
 
 
 def library_sources() -> tuple[Path, ...]:
     """Return the library's Verilog files, one module each, in dependency order."""
-    return tuple(LIBRARY_FOLDER / f"{module}.v" for module in LIBRARY_MODULES)
+    return tuple(module_source(module) for module in LIBRARY_MODULES)
 
 
 def module_source(module: str) -> Path:

@@ -1,3 +1,4 @@
+`default_nettype none
 // complement_lane: the absolute difference of two unsigned codes as a value and a carry, for an adder tree.
 //
 // One subtraction gives d = x - w and its sign. For d < 0 the magnitude is -d = ~d + 1: the inversion is an xor with the
@@ -12,28 +13,25 @@
 //
 // value + carry <= 2^CODE_BITS - 1 always: carry is 1 only for x < w, and then value = w - x - 1.
 // Latency: combinational. Example: the table above (CODE_BITS = 4).
-`default_nettype none
-
 module complement_lane #(
-  parameter CODE_BITS = 8 // width of a code, 2 to 8
+    parameter CODE_BITS = 8 // width of a code, 2 to 8
 ) (
-  input  wire [CODE_BITS-1:0] x,     // activation, unsigned
-  input  wire [CODE_BITS-1:0] w,     // weight on the same grid, unsigned
-  output wire [CODE_BITS-1:0] value, // (x - w) xor sign
-  output wire                 carry  // sign: x < w
+    input  wire [CODE_BITS-1:0] x,     // activation, unsigned
+    input  wire [CODE_BITS-1:0] w,     // weight on the same grid, unsigned
+    output wire [CODE_BITS-1:0] value, // (x - w) xor sign
+    output wire                 carry  // sign: x < w
 );
-  generate
-    if (CODE_BITS < 2 || CODE_BITS > 8) begin : gen_code_bits_check
-      CODE_BITS_must_be_2_to_8 u_error ();
-    end
-  endgenerate
+    generate
+        if (CODE_BITS < 2 || CODE_BITS > 8) begin : gen_code_bits_check
+            CODE_BITS_must_be_2_to_8 u_error ();
+        end
+    endgenerate
 
-  // One bit wider than a code: the difference of two n-bit codes needs n + 1 bits.
-  wire [CODE_BITS:0] difference;
+    // One bit wider than a code: the difference of two n-bit codes needs n + 1 bits.
+    wire [CODE_BITS:0] difference;
 
-  assign difference = {1'b0, x} - {1'b0, w};
-  assign carry = difference[CODE_BITS];
-  assign value = difference[CODE_BITS-1:0] ^ {CODE_BITS{carry}};
+    assign difference = {1'b0, x} - {1'b0, w};
+    assign carry = difference[CODE_BITS];
+    assign value = difference[CODE_BITS-1:0] ^ {CODE_BITS{carry}};
 endmodule
-
 `default_nettype wire

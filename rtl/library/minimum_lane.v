@@ -1,3 +1,4 @@
+`default_nettype none
 // minimum_lane: the smaller of two unsigned codes, the whole tap of an adder layer in the min form.
 //
 // |x - w| = x + w - 2 * min(x, w) holds in integers. The sum of w is a constant of the output channel and the sum of x
@@ -6,22 +7,19 @@
 //
 // Latency: combinational.
 // Example (CODE_BITS = 4): x = 9, w = 4 gives value = 4, and 9 + 4 - 2 * 4 = 5 = |9 - 4|.
-`default_nettype none
-
 module minimum_lane #(
-  parameter CODE_BITS = 8 // width of a code, 2 to 8
+    parameter CODE_BITS = 8 // width of a code, 2 to 8
 ) (
-  input  wire [CODE_BITS-1:0] x,    // activation, unsigned
-  input  wire [CODE_BITS-1:0] w,    // weight on the same grid, unsigned
-  output wire [CODE_BITS-1:0] value // min(x, w)
+    input  wire [CODE_BITS-1:0] x,    // activation, unsigned
+    input  wire [CODE_BITS-1:0] w,    // weight on the same grid, unsigned
+    output wire [CODE_BITS-1:0] value // min(x, w)
 );
-  generate
-    if (CODE_BITS < 2 || CODE_BITS > 8) begin : gen_code_bits_check
-      CODE_BITS_must_be_2_to_8 u_error ();
-    end
-  endgenerate
+    generate
+        if (CODE_BITS < 2 || CODE_BITS > 8) begin : gen_code_bits_check
+            CODE_BITS_must_be_2_to_8 u_error ();
+        end
+    endgenerate
 
-  assign value = (x < w) ? x : w;
+    assign value = (x < w) ? x : w;
 endmodule
-
 `default_nettype wire

@@ -1,3 +1,4 @@
+`default_nettype none
 // pool_unit: maximum or sum over a window, per lane, in place of the processing elements.
 //
 // Each lane keeps one register. A word with in_first starts a window; every further valid word joins it:
@@ -10,83 +11,80 @@
 // Latency: 2 clocks from the inputs to the lanes' totals, then 1 clock from drain_lane to drain_acc when drain_enable
 // is 1; drain_acc holds otherwise. Reset clears the totals and drops the word in flight.
 // Example (LANES = 2): words (3, 9) with in_first, then (7, 2): max gives 7, 9; sum gives 10, 11.
-`default_nettype none
-
 module pool_unit #(
-  parameter LANES     = 16, // lanes, at least 1
-  parameter CODE_BITS = 8,  // width of a code, 2 to 8
-  parameter ACC_BITS  = 24  // width of drain_acc, signed and never negative: more than CODE_BITS
+    parameter LANES     = 16, // lanes, at least 1
+    parameter CODE_BITS = 8,  // width of a code, 2 to 8
+    parameter ACC_BITS  = 24  // width of drain_acc, signed and never negative: more than CODE_BITS
 ) (
-  input  wire                                        clk,
-  input  wire                                        rst,          // synchronous, high
+    input  wire                                        clk,
+    input  wire                                        rst,          // synchronous, high
 
-  input  wire                                        in_valid,     // the inputs below count only when this is 1
-  input  wire                                        in_first,     // first word of a window
-  input  wire                                        in_sum,       // 1: sum, 0: maximum
-  input  wire        [LANES*CODE_BITS-1:0]           in_x,         // lane i at bits [(i+1)*CODE_BITS-1 : i*CODE_BITS]
+    input  wire                                        in_valid,     // the inputs below count only when this is 1
+    input  wire                                        in_first,     // first word of a window
+    input  wire                                        in_sum,       // 1: sum, 0: maximum
+    input  wire        [LANES*CODE_BITS-1:0]           in_x,         // lane i at bits [(i+1)*CODE_BITS-1 : i*CODE_BITS]
 
-  input  wire                                        drain_enable,
-  input  wire        [(LANES>1?$clog2(LANES):1)-1:0] drain_lane,   // less than LANES
-  output reg  signed [ACC_BITS-1:0]                  drain_acc
+    input  wire                                        drain_enable,
+    input  wire        [(LANES>1?$clog2(LANES):1)-1:0] drain_lane,   // less than LANES
+    output reg  signed [ACC_BITS-1:0]                  drain_acc
 );
-  generate
-    if (LANES < 1) begin : gen_lanes_check
-      LANES_must_be_at_least_1 u_error ();
-    end
-    if (CODE_BITS < 2 || CODE_BITS > 8) begin : gen_code_bits_check
-      CODE_BITS_must_be_2_to_8 u_error ();
-    end
-    if (ACC_BITS <= CODE_BITS) begin : gen_acc_bits_check
-      ACC_BITS_must_be_more_than_CODE_BITS u_error ();
-    end
-  endgenerate
-
-  reg                        valid_q;
-  reg                        first_q;
-  reg                        sum_q;
-  reg  [LANES*CODE_BITS-1:0] x_q;
-  wire [ACC_BITS-1:0]        total [0:LANES-1];
-
-  always @(posedge clk) begin
-    if (rst)
-      valid_q <= 1'b0;
-    else
-      valid_q <= in_valid;
-    if (in_valid) begin
-      first_q <= in_first;
-      sum_q   <= in_sum;
-      x_q     <= in_x;
-    end
-  end
-
-  genvar i;
-  generate
-    for (i = 0; i < LANES; i = i + 1) begin : gen_lane
-      wire [ACC_BITS-1:0] x;
-      wire [ACC_BITS-1:0] base;
-      reg  [ACC_BITS-1:0] total_q;
-
-      assign x        = {{(ACC_BITS-CODE_BITS){1'b0}}, x_q[(i+1)*CODE_BITS-1:i*CODE_BITS]};
-      assign base     = first_q ? {ACC_BITS{1'b0}} : total_q;
-      assign total[i] = total_q;
-
-      always @(posedge clk) begin
-        if (rst)
-          total_q <= {ACC_BITS{1'b0}};
-        else if (valid_q) begin
-          if (sum_q)
-            total_q <= base + x;
-          else
-            total_q <= (x > base) ? x : base;
+    generate
+        if (LANES < 1) begin : gen_lanes_check
+            LANES_must_be_at_least_1 u_error ();
         end
-      end
+        if (CODE_BITS < 2 || CODE_BITS > 8) begin : gen_code_bits_check
+            CODE_BITS_must_be_2_to_8 u_error ();
+        end
+        if (ACC_BITS <= CODE_BITS) begin : gen_acc_bits_check
+            ACC_BITS_must_be_more_than_CODE_BITS u_error ();
+        end
+    endgenerate
+
+    reg                        valid_q;
+    reg                        first_q;
+    reg                        sum_q;
+    reg  [LANES*CODE_BITS-1:0] x_q;
+    wire [ACC_BITS-1:0]        total [0:LANES-1];
+
+    always @(posedge clk) begin
+        if (rst)
+            valid_q <= 1'b0;
+        else
+            valid_q <= in_valid;
+        if (in_valid) begin
+            first_q <= in_first;
+            sum_q   <= in_sum;
+            x_q     <= in_x;
+        end
     end
-  endgenerate
 
-  always @(posedge clk) begin
-    if (drain_enable)
-      drain_acc <= total[drain_lane];
-  end
+    genvar i;
+    generate
+        for (i = 0; i < LANES; i = i + 1) begin : gen_lane
+            wire [ACC_BITS-1:0] x;
+            wire [ACC_BITS-1:0] base;
+            reg  [ACC_BITS-1:0] total_q;
+
+            assign x        = {{(ACC_BITS-CODE_BITS){1'b0}}, x_q[(i+1)*CODE_BITS-1:i*CODE_BITS]};
+            assign base     = first_q ? {ACC_BITS{1'b0}} : total_q;
+            assign total[i] = total_q;
+
+            always @(posedge clk) begin
+                if (rst)
+                    total_q <= {ACC_BITS{1'b0}};
+                else if (valid_q) begin
+                    if (sum_q)
+                        total_q <= base + x;
+                    else
+                        total_q <= (x > base) ? x : base;
+                end
+            end
+        end
+    endgenerate
+
+    always @(posedge clk) begin
+        if (drain_enable)
+            drain_acc <= total[drain_lane];
+    end
 endmodule
-
 `default_nettype wire

@@ -8,6 +8,7 @@ from typing import Any
 
 import cocotb
 
+from sim.benches.codes import pack
 from sim.benches.lockstep import parameter, run_lockstep
 
 MUTATION_PARAMETERS = (
@@ -33,7 +34,7 @@ class BufferModel:
         """Read a word, then write a code."""
         if inputs["read_enable"]:
             word = [self.codes[inputs["read_address"], lane] for lane in range(self.lanes)]
-            self.latest = sum(code << (lane * self.code_bits) for lane, code in enumerate(word))
+            self.latest = pack(word, self.code_bits)
         if inputs["write_enable"]:
             self.codes[inputs["write_address"], inputs["write_lane"]] = inputs["write_code"]
 

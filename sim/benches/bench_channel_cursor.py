@@ -17,7 +17,7 @@ MUTATION_PARAMETERS = (
 
 
 class CursorModel:
-    """Step k of a slice stands at word base + (k div channels)*pixel_stride + (first_lane + k mod channels) div LANES."""
+    """Step k of a slice stands at base + (k div channels)*pixel_stride + (first_lane + k mod channels) div LANES."""
 
     def __init__(self, lanes: int, address_bits: int) -> None:
         self.lanes = lanes

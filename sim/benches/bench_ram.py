@@ -11,19 +11,16 @@ import cocotb
 
 from sim.benches.lockstep import parameter, run_lockstep
 
-MUTATION_IMAGE = ("0a", "5f", "ff", "00", "93")
-MUTATION_PARAMETERS = ({"WIDTH": 8, "DEPTH": 5, "ADDRESS_BITS": 3, "INIT_FILE": MUTATION_IMAGE},)
+MUTATION_PARAMETERS = ({"WIDTH": 8, "DEPTH": 5, "ADDRESS_BITS": 3, "INIT_FILE": "image.hex"},)
+MUTATION_FILES = {"image.hex": "0a\n5f\nff\n00\n93\n"}
 
 
 class RamModel:
-    """Words by address; a read sees the word as it was before a write of the same clock.
-
-    Reading: `latest`, the word last read, or None as long as it is unknown.
-    """
+    """Words by address; a read sees the word as it was before a write of the same clock."""
 
     def __init__(self, words: Mapping[int, int]) -> None:
         self.words = dict(words)
-        self.latest: int | None = None
+        self.latest: int | None = None  # the word last read, None while unknown
 
     def outputs(self, _inputs: Mapping[str, int]) -> Mapping[str, int]:
         """Return read_data where it is known."""

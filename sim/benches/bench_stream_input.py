@@ -152,7 +152,7 @@ async def reset_within_an_image(dut: Any) -> None:
 
 @cocotb.test()
 async def lengths_of_32_bits(dut: Any) -> None:
-    """An image may have any length that 32 bits can say: the port stays open and no early value is taken for the last."""
+    """An image may have any length that 32 bits can say: the port stays open, no early value counts as the last."""
     model = InputModel()
 
     def stimulus() -> Iterator[dict[str, int]]:

@@ -37,7 +37,7 @@ class OutputModel:
     def outputs(self, inputs: Mapping[str, int]) -> Mapping[str, int]:
         """Return both handshakes and, while there is one, the beat."""
         state = {"in_ready": int(self.ready(inputs)), "m_axis_tvalid": int(bool(self.beats))}
-        return state | self.beats[0] if self.beats else state
+        return {**state, **self.beats[0]} if self.beats else state
 
     def clock(self, inputs: Mapping[str, int]) -> None:
         """Hand a beat on, accept a value, start an image."""
@@ -66,7 +66,7 @@ class OutputModel:
 def traffic(
     rng: random.Random, model: OutputModel, images: list[list[int]], offered_share: float, ready_share: float
 ) -> Iterator[dict[str, int]]:
-    """Yield the images' values; one that is offered stays until it is accepted, whether its image has started or not."""
+    """Yield the images' values; one that is offered stays until accepted, whether its image has started or not."""
     patterns = 1 << model.value_bits
     values = deque(value for image in images for value in image)
     lengths = deque(len(image) for image in images)

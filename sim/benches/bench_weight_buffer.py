@@ -9,26 +9,14 @@ from typing import Any
 import cocotb
 
 from sim.benches.bench_ram import RamModel, image_words, traffic
+from sim.benches.codes import pack
 from sim.benches.lockstep import parameter, run_lockstep
 
-MUTATION_IMAGE = ("a3c17", "0ffff", "12345", "c0ffe")
 MUTATION_PARAMETERS = (
-    {
-        "IN_LANES": 5,
-        "OUT_LANES": 1,
-        "CODE_BITS": 4,
-        "DEPTH": 4,
-        "ADDRESS_BITS": 2,
-        "INIT_FILE": MUTATION_IMAGE,
-    },
+    {"IN_LANES": 5, "OUT_LANES": 1, "CODE_BITS": 4, "DEPTH": 4, "ADDRESS_BITS": 2, "INIT_FILE": "image.hex"},
     {"IN_LANES": 2, "OUT_LANES": 3, "CODE_BITS": 5, "DEPTH": 3, "ADDRESS_BITS": 2},
 )
-
-
-def packed(weights: list[list[int]], code_bits: int) -> int:
-    """Return the word of weights[out][in]: output lane o, input lane i is code o*IN_LANES + i, code 0 lowest."""
-    codes = [code for row in weights for code in row]
-    return sum(code << (index * code_bits) for index, code in enumerate(codes))
+MUTATION_FILES = {"image.hex": "a3c17\n0ffff\n12345\nc0ffe\n"}
 
 
 @cocotb.test()
@@ -43,8 +31,9 @@ async def loaded_weights_come_out_in_lane_order(dut: Any) -> None:
     """A whole buffer of weights is loaded and read as a layer would be, word after word, without a gap."""
     in_lanes, out_lanes, code_bits = (parameter(dut, name) for name in ("IN_LANES", "OUT_LANES", "CODE_BITS"))
     rng = random.Random(2)
+    # Codes of a word in the order of the layout: output lane by output lane, input lane 0 first.
     words = [
-        packed([[rng.getrandbits(code_bits) for _ in range(in_lanes)] for _ in range(out_lanes)], code_bits)
+        pack([rng.getrandbits(code_bits) for _ in range(out_lanes * in_lanes)], code_bits)
         for _ in range(parameter(dut, "DEPTH"))
     ]
 

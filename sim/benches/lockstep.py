@@ -1,4 +1,4 @@
-"""The loop that the clocked benches share: drive the inputs, sample the outputs, compare with the model, step the model."""
+"""The loop that the clocked benches share: drive the inputs, sample the outputs, compare with the model, step it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,146 @@
+"""The parts of the report page that the energy report cannot know: accuracy, quantization, hardware, simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from energy.plots import svg_text
+from energy.section import KeyFigure, Picture, Section, Table
+from quant.integer_network import IntegerNetwork
+
+Record = dict[str, Any]
+
+
+def sections(
+    network: IntegerNetwork,
+    evaluation: Record | None,
+    quantization: Record | None,
+    design: Record | None,
+    simulation: Record | None,
+) -> tuple[tuple[KeyFigure, ...], tuple[Section, ...]]:
+    """Headline figures and sections from the steps' records; a step that has not run leaves its part out."""
+    figures: list[KeyFigure] = []
+    parts: list[Section] = []
+    if evaluation is not None:
+        figures.append(_accuracy("float accuracy", evaluation))
+    if quantization is not None:
+        figures.append(_accuracy("integer accuracy", quantization["evaluation"]))
+        parts.append(_quantization(quantization))
+    if simulation is not None:
+        figures.append(KeyFigure(f"{simulation['cycles_per_image']:,.0f}", "cycles per image", "simulated, not estimated"))
+        figures.append(
+            KeyFigure(f"{simulation['mismatches']}", "mismatches", f"{simulation['values_compared']:,} values compared")
+        )
+        parts.append(_simulation(simulation))
+    if design is not None:
+        parts.append(_hardware(network, design))
+    return tuple(figures), tuple(parts)
+
+
+def _accuracy(label: str, evaluation: Record) -> KeyFigure:
+    return KeyFigure(
+        f"{evaluation['accuracy']:.2%}", label, f"{evaluation['correct']} of {evaluation['images']} test images"
+    )
+
+
+def _quantization(quantization: Record) -> Section:
+    layers: Sequence[Record] = quantization["layers"]
+    rows = tuple(
+        (
+            row["layer"],
+            row["type"],
+            str(row["bits"]),
+            f"{row['clip']:.4g}",
+            "" if row["weights_clipped"] is None else f"{row['weights_clipped']:.1%}",
+            "exact" if row["sqnr_db"] is None else f"{row['sqnr_db']:.1f}",
+            _shown(row["accumulator_bits"]),
+            _shown(row["affine_bits"]),
+            _shown(row["shift"]),
+        )
+        for row in layers
+    )
+    headings = (
+        *("layer", "type", "bits", "clip at", "weights clipped", "SQNR, dB", "sum, bits"),
+        *("affine, bits", "shift"),
+    )
+    return Section(
+        "Quantization, layer by layer",
+        paragraphs=(
+            "Activations and weights of an adder layer share one grid. Weights outside it are clipped without loss: what "
+            "they lose is a constant of the output channel. Widths are proven from the real weights.",
+        ),
+        pictures=(Picture(_noise_plot(layers), "Signal to quantisation noise of each layer's output", is_wide=True),),
+        tables=(Table(headings, rows, headings[2:], f"Network SHA-256 {quantization['sha256']}"),),
+    )
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _noise_plot(layers: Sequence[Record]) -> str:
+    measured = [row for row in layers if row["sqnr_db"] is not None]
+    figure = Figure(figsize=(7.2, 0.8 + 0.26 * len(measured)), layout="constrained")
+    axes = figure.subplots()
+    names = [row["layer"] for row in measured]
+    axes.barh(names, [row["sqnr_db"] for row in measured], color="#2a78b8", height=0.6)
+    axes.invert_yaxis()
+    axes.set_xlabel("SQNR, dB (6 dB are one bit)")
+    axes.spines[["top", "right"]].set_visible(False)
+    return svg_text(figure, "sqnr")
+
+
+def _simulation(simulation: Record) -> Section:
+    equal = simulation["mismatches"] == 0
+    return Section(
+        "Simulation against the golden model",
+        paragraphs=(
+            f"{simulation['simulator']} played {simulation['images']} test images to the printed Verilog. Every value of "
+            f"every one of {simulation['layers']} layers was compared with the golden integer model: "
+            f"{simulation['values_compared']:,} values, "
+            + ("all equal." if equal else f"first difference {simulation['mismatch']}."),
+            f"Waveform of the first image: {simulation['waveform']}.",
+        ),
+    )
+
+
+def _hardware(network: IntegerNetwork, design: Record) -> Section:
+    parameters = design["parameters"]
+    lanes = parameters["IN_LANES"] * parameters["OUT_LANES"]
+    memories = (
+        ("activations", parameters["ACTIVATION_DEPTH"], parameters["IN_LANES"] * parameters["CODE_BITS"]),
+        ("weights", parameters["WEIGHT_DEPTH"], lanes * parameters["CODE_BITS"]),
+        (
+            "affine steps",
+            parameters["AFFINE_DEPTH"],
+            parameters["CONST_BITS"] + 7 * parameters["DIGITS"],
+        ),
+        ("descriptors", parameters["DESCRIPTOR_DEPTH"], 32),
+    )
+    rows = tuple((name, f"{depth:,}", f"{width:,}", f"{depth * width / 8192:,.1f}") for name, depth, width in memories)
+    widths = tuple(
+        (label, str(parameters[key]))
+        for label, key in (
+            ("code", "CODE_BITS"),
+            ("accumulator", "ACC_BITS"),
+            ("affine constant", "CONST_BITS"),
+            ("affine sum", "AFFINE_BITS"),
+            ("result", "OUT_BITS"),
+        )
+    )
+    form = "minimum" if parameters["MIN_FORM"] else "one's complement"
+    return Section(
+        "Hardware",
+        paragraphs=(
+            f"Module {design['top']}: {parameters['IN_LANES']} x {parameters['OUT_LANES']} = {lanes} {form} lanes run the "
+            f"{len(network.layers)} layers one after the other. No multiplier: affine steps are {parameters['DIGITS']} "
+            "shifts and adds, dot-product layers go bit by bit.",
+        ),
+        tables=(
+            Table(("memory", "words", "bits a word", "KiB"), rows, ("words", "bits a word", "KiB"), "Memories"),
+            Table(("what", "bits"), widths, ("bits",), "Widths, derived from the network"),
+        ),
+    )

@@ -1,0 +1,224 @@
+"""The command line's verbs as Python functions: each takes paths and plain options, and returns what the command prints."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from energy import EnergyReport, Precision, build_report, count_float, count_integer, horowitz_2014
+from hwadder.doctor import ToolStatus, diagnose
+from quant import network_file
+from quant.errors import BadInputError
+from quant.files import require_file
+from quant.float_network import FloatNetwork
+from quant.golden import classify, encode
+from quant.integer_network import IntegerNetwork
+from quant.quantization_report import LayerReport
+from quant.quantization_report import report as quantization_report
+from quant.quantizer import QuantizerOptions
+from quant.quantizer import quantize as quantize_network
+from rtl.architecture import Architecture
+from rtl.design import Design, load_design
+from rtl.generator import print_design
+from sim.simulate import Simulation
+from sim.simulate import simulate as simulate_design
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from hwadder.data import Dataset
+    from hwadder.train import TrainConfig, TrainResult
+
+CALIBRATION_IMAGES = 96
+NETWORK_SUFFIX = ".hwn"
+
+Step = Callable[[str], None]
+Counter = Callable[[int, int], None]
+
+
+def _ignore_step(_step: str) -> None:
+    """Progress nobody listens to."""
+
+
+def _ignore_count(_done: int, _total: int) -> None:
+    """Progress nobody listens to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Top-1 accuracy on the test split.
+
+    Attributes:
+        kind: `float` for a checkpoint, `integer` for a quantized network.
+        correct: images classified rightly.
+        images: images of the test split.
+    """
+
+    kind: str
+    correct: int
+    images: int
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction of the images classified rightly."""
+        return self.correct / self.images
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantization:
+    """A quantized network, where it was written, and the report per layer."""
+
+    network: IntegerNetwork
+    path: Path
+    sha256: str
+    layers: tuple[LayerReport, ...]
+
+
+def is_network_file(path: Path) -> bool:
+    """Whether a file is a quantized network: by its suffix, or by the header inside."""
+    if path.suffix == NETWORK_SUFFIX:
+        return True
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return "network.json" in archive.namelist()
+
+
+def _loaded_model(checkpoint: Path, model_name: str, num_classes: int = 10) -> nn.Module:
+    from hwadder.checkpoint import load_checkpoint
+    from hwadder.models import build_model
+
+    model = build_model(model_name, num_classes)
+    load_checkpoint(checkpoint, model)
+    model.eval()
+    return model
+
+
+def float_network(model_name: str, dataset: Dataset | None = None, checkpoint: Path | None = None) -> FloatNetwork:
+    """The float network of a model, with a checkpoint's weights and a dataset's normalisation where they are given."""
+    from hwadder.bridge import to_float_network
+    from hwadder.models import build_model, input_shape
+
+    if checkpoint is None:
+        model = build_model(model_name)
+    else:
+        model = _loaded_model(checkpoint, model_name, 10 if dataset is None else dataset.num_classes)
+    shape = input_shape(model)
+    mean = np.zeros(shape[0]) if dataset is None else dataset.mean
+    std = np.ones(shape[0]) if dataset is None else dataset.std
+    if dataset is not None and dataset.image_shape != shape:
+        raise BadInputError(f"images of {dataset.name} must be of shape {shape} for {model_name}, not {dataset.image_shape}")
+    return to_float_network(model, shape, mean, std, model_name.rpartition(":")[2])
+
+
+def calibration_images(dataset: Dataset, count: int = CALIBRATION_IMAGES) -> NDArray[np.uint8]:
+    """Training images evenly spaced over the training split, so that a split sorted by class is covered too."""
+    images = dataset.x_train
+    return images[:: max(1, len(images) // count)][:count]
+
+
+def doctor() -> tuple[ToolStatus, ...]:
+    """What this machine has of what the chain needs."""
+    return diagnose()
+
+
+def train(
+    model: str, data: str, out: Path, config: TrainConfig | None = None, *, resume: bool = False, progress: bool = True
+) -> TrainResult:
+    """Train a model; the best checkpoint goes to `out`, the last to `out`.last, the log to `out`.csv and .png."""
+    from hwadder.data import load_dataset
+    from hwadder.models import build_model
+    from hwadder.train import TrainConfig
+    from hwadder.train import train as run
+
+    settings = config or TrainConfig()
+    dataset = load_dataset(data)
+    return run(settings, dataset, build_model(model, dataset.num_classes, settings.seed), out, resume, progress)
+
+
+def evaluate(file: Path, data: str, model: str | None = None, progress: Counter = _ignore_count) -> Evaluation:
+    """Top-1 accuracy of a checkpoint (float; needs `model`) or of a quantized network (integer) on the test split."""
+    from hwadder.data import load_dataset
+
+    require_file(file, "checkpoint or network file")
+    if is_network_file(file):
+        network = network_file.load(file)
+        return evaluate_network(network, load_dataset(data), progress)
+    if model is None:
+        raise BadInputError(f"model of a checkpoint must be named with --model, not left out: {file}")
+    from hwadder.evaluate import evaluate_float
+
+    dataset = load_dataset(data)
+    correct, images = evaluate_float(_loaded_model(file, model, dataset.num_classes), dataset)
+    return Evaluation("float", correct, images)
+
+
+def evaluate_network(network: IntegerNetwork, dataset: Dataset, progress: Counter = _ignore_count) -> Evaluation:
+    """Top-1 accuracy of the golden model on the test split."""
+    correct = done = 0
+    for classes in classify(network, dataset.x_test):
+        correct += int((classes == dataset.y_test[done : done + len(classes)]).sum())
+        done += len(classes)
+        progress(done, len(dataset.x_test))
+    return Evaluation("integer", correct, len(dataset.x_test))
+
+
+def quantize(
+    file: Path,
+    model: str,
+    data: str,
+    out: Path,
+    options: QuantizerOptions | None = None,
+    progress: Step = _ignore_step,
+) -> Quantization:
+    """Quantize a checkpoint on calibration images of the training split and write the integer network to `out`."""
+    from hwadder.data import load_dataset
+
+    settings = options or QuantizerOptions()
+    require_file(file, "checkpoint")
+    dataset = load_dataset(data)
+    network = float_network(model, dataset, file)
+    images = calibration_images(dataset)
+    quantized = quantize_network(network, images, settings, progress)
+    progress("measuring noise")
+    layers = quantization_report(network, quantized, images)
+    network_file.save(quantized.network, out)
+    return Quantization(quantized.network, out, network_file.digest(quantized.network), layers)
+
+
+def rtl(net: Path, out: Path, architecture: Architecture | None = None, vectors: int = 0) -> Design:
+    """Print the accelerator of a quantized network into the folder `out`, and read it back through two parsers."""
+    if vectors < 0:
+        raise BadInputError(f"vectors must be at least 0, not {vectors}")
+    return print_design(network_file.load(net), architecture or Architecture(), out, vectors)
+
+
+def simulate(
+    folder: Path, data: str, images: int, *, waves: bool = False, progress: Counter = _ignore_count
+) -> Simulation:
+    """Play the first test images to a printed accelerator on Icarus and compare every layer with the golden model."""
+    from hwadder.data import load_dataset
+
+    if images < 1:
+        raise BadInputError(f"images must be at least 1, not {images}")
+    _, network = load_design(folder)
+    dataset = load_dataset(data)
+    if images > len(dataset.x_test):
+        raise BadInputError(f"images must be at most the {len(dataset.x_test)} test images of {dataset.name}, not {images}")
+    return simulate_design(folder, encode(network, dataset.x_test[:images]), waves=waves, progress=progress)
+
+
+def energy(model: str, precision: Precision = Precision.FP32) -> EnergyReport:
+    """Count and price the operations of a model by name, or of a quantized network's file."""
+    path = Path(model)
+    if path.suffix == NETWORK_SUFFIX or path.is_file():
+        workload = count_integer(network_file.load(path))
+    else:
+        workload = count_float(float_network(model))
+    return build_report(workload, horowitz_2014(), precision)

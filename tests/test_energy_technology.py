@@ -1,0 +1,163 @@
+"""The Horowitz table against its printed numbers, and what a bad table is told."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from energy.technology import NumberFormat, PricedOperation, horowitz_2014, load_table
+from quant.errors import BadInputError
+
+HEADER = (
+    "operation,width_bits,format,capacity_bytes,energy,energy_high,unit,"
+    "node_nm,voltage_v,interpolated,source,place,date_read"
+)
+ROW = "add,8,int,,0.03,,pJ,45,0.9,no,a paper,a table,2026-11-21"
+
+
+def write(folder: Path, *rows: str, header: str = HEADER) -> Path:
+    path = folder / "table.csv"
+    path.write_text("\n".join((header, *rows)) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("number_format", "operation", "width_bits", "energy_pj"),
+    [
+        ("int", "add", 8, "0.03"),
+        ("int", "add", 16, "0.05"),
+        ("int", "add", 32, "0.1"),
+        ("int", "multiply", 8, "0.2"),
+        ("int", "multiply", 32, "3.1"),
+        ("float", "add", 16, "0.4"),
+        ("float", "add", 32, "0.9"),
+        ("float", "multiply", 16, "1.1"),
+        ("float", "multiply", 32, "3.7"),
+    ],
+)
+def test_horowitz_arithmetic(number_format: str, operation: str, width_bits: int, energy_pj: str) -> None:
+    price = horowitz_2014().price(PricedOperation(operation), width_bits, NumberFormat(number_format))
+    assert price.energy_pj == Fraction(energy_pj)
+
+
+def test_horowitz_memory() -> None:
+    rows = {
+        (str(row.operation), row.width_bits, row.capacity_bytes): (row.energy_pj, row.energy_high_pj)
+        for row in horowitz_2014().prices
+        if row.format is NumberFormat.WORD
+    }
+    assert rows == {
+        ("sram access", 64, 8 * 1024): (Fraction(10), None),
+        ("sram access", 64, 32 * 1024): (Fraction(20), None),
+        ("sram access", 64, 1024 * 1024): (Fraction(100), None),
+        ("dram access", 64, None): (Fraction(1300), Fraction(2600)),
+    }
+
+
+def test_horowitz_says_where_every_number_is_from() -> None:
+    table = horowitz_2014()
+    assert (table.name, len(table.prices)) == ("horowitz-isscc-2014", 13)
+    for row in table.prices:
+        assert "Horowitz" in row.source.citation
+        assert "doi:10.1109/ISSCC.2014.6757323" in row.source.citation
+        assert row.source.place.startswith("Figure 1.1.9")
+        assert (row.node_nm, row.voltage_v, row.interpolated) == (Fraction(45), Fraction(9, 10), False)
+
+
+def test_sixteen_bit_multiplication_is_not_made_up() -> None:
+    with pytest.raises(BadInputError) as error:
+        horowitz_2014().price(PricedOperation.MULTIPLY, 16, NumberFormat.INT)
+    assert str(error.value) == (
+        "width of int multiply must be one that table horowitz-isscc-2014 prices, "
+        "not 16 bits (nearest rows: 8 bits at 0.2 pJ, 32 bits at 3.1 pJ)"
+    )
+
+
+def test_an_interpolated_row_serves_and_says_so(tmp_path: Path) -> None:
+    path = write(tmp_path, "multiply,16,int,,0.8,,pJ,45,0.9,yes,a paper,between two rows,2026-11-21")
+    price = load_table(path).price(PricedOperation.MULTIPLY, 16, NumberFormat.INT)
+    assert (price.energy_pj, price.interpolated) == (Fraction(4, 5), True)
+
+
+@pytest.mark.parametrize(("width_bits", "row"), [(1, 8), (8, 8), (9, 16), (16, 16), (17, 32), (32, 32)])
+def test_the_narrowest_row_that_holds_a_width(width_bits: int, row: int) -> None:
+    assert horowitz_2014().price_at_or_above(PricedOperation.ADD, width_bits, NumberFormat.INT).width_bits == row
+
+
+def test_no_row_above() -> None:
+    with pytest.raises(BadInputError) as error:
+        horowitz_2014().price_at_or_above(PricedOperation.ADD, 33, NumberFormat.INT)
+    assert str(error.value) == (
+        "width of int add must be at most the widest that table horowitz-isscc-2014 prices, "
+        "not 33 bits (nearest rows: 32 bits at 0.1 pJ)"
+    )
+    with pytest.raises(BadInputError, match=r"not 64 bits \(no rows at any width\)$"):
+        horowitz_2014().price(PricedOperation.SRAM_ACCESS, 64, NumberFormat.INT)
+
+
+@pytest.mark.parametrize(("unit", "energy_pj"), [("fJ", "0.00003"), ("pJ", "0.03"), ("nJ", "30")])
+def test_units(tmp_path: Path, unit: str, energy_pj: str) -> None:
+    (price,) = load_table(write(tmp_path, ROW.replace("pJ", unit))).prices
+    assert price.energy_pj == Fraction(energy_pj)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (ROW.replace("0.03", ""), "energy in line 2 of technology table table.csv must be given, not left empty"),
+        (
+            ROW.replace("0.03", "-0.03"),
+            "energy in line 2 of technology table table.csv must be a positive number, not -0.03",
+        ),
+        (
+            ROW.replace("0.03", "1/3"),
+            "energy in line 2 of technology table table.csv must be a positive number, not 1/3",
+        ),
+        (
+            ROW.replace("0.03", "nan"),
+            "energy in line 2 of technology table table.csv must be a positive number, not nan",
+        ),
+        (ROW.replace("pJ", ""), "unit in line 2 of technology table table.csv must be given, not left empty"),
+        (
+            ROW.replace("pJ", "pJ/bit"),
+            "unit in line 2 of technology table table.csv must be one of fJ, pJ, nJ, not pJ/bit",
+        ),
+        (
+            ROW.replace("add", "divide"),
+            "operation in line 2 of technology table table.csv must be one of "
+            "add, multiply, sram access, dram access, not divide",
+        ),
+        (
+            ROW.replace("int", "posit"),
+            "format in line 2 of technology table table.csv must be one of int, float, word, not posit",
+        ),
+        (
+            ROW.replace(",8,", ",8.5,"),
+            "width_bits in line 2 of technology table table.csv must be a whole number, not 8.5",
+        ),
+        (ROW.replace("a paper", " "), "source in line 2 of technology table table.csv must be given, not left empty"),
+        (
+            ROW.replace("no", "maybe"),
+            "interpolated in line 2 of technology table table.csv must be one of yes, no, not maybe",
+        ),
+        ("add,8", "unit in line 2 of technology table table.csv must be given, not left empty"),
+    ],
+)
+def test_bad_rows(tmp_path: Path, row: str, message: str) -> None:
+    with pytest.raises(BadInputError) as error:
+        load_table(write(tmp_path, row))
+    assert str(error.value) == message
+
+
+def test_bad_tables(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError) as error:
+        load_table(write(tmp_path, header=HEADER.replace(",unit", "")))
+    assert str(error.value) == "technology table table.csv must have a column unit, not miss it"
+    with pytest.raises(BadInputError) as error:
+        load_table(write(tmp_path))
+    assert str(error.value) == "technology table table.csv must hold at least one price, not none"
+    with pytest.raises(BadInputError) as error:
+        load_table(tmp_path / "absent.csv")
+    assert str(error.value) == f"technology table must be an existing file, not missing: {tmp_path / 'absent.csv'}"

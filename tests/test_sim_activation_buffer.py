@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from quant.errors import BadInputError
+from rtl.library import library_sources
+from sim.runner import BenchRun, run_bench
+
+
+def run(folder: Path, parameters: dict[str, int]) -> None:
+    run_bench(
+        BenchRun(
+            top="activation_buffer",
+            bench_module="sim.benches.bench_activation_buffer",
+            sources=library_sources(),
+            build_folder=folder,
+            parameters=parameters,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"LANES": 1, "CODE_BITS": 2, "DEPTH": 2, "ADDRESS_BITS": 1},
+        {"LANES": 3, "CODE_BITS": 8, "DEPTH": 7, "ADDRESS_BITS": 5},
+        {"LANES": 5, "CODE_BITS": 5, "DEPTH": 9, "ADDRESS_BITS": 4},
+        {"LANES": 16, "CODE_BITS": 8, "DEPTH": 8, "ADDRESS_BITS": 3},
+    ],
+    ids=lambda parameters: "-".join(map(str, parameters.values())),
+)
+def test_codes_read_back_in_their_lane(tmp_path: Path, parameters: dict[str, int]) -> None:
+    run(tmp_path, parameters)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"LANES": 0}, "LANES_must_be_at_least_1"),
+        ({"CODE_BITS": 1}, "CODE_BITS_must_be_2_to_8"),
+        ({"CODE_BITS": 9}, "CODE_BITS_must_be_2_to_8"),
+    ],
+)
+def test_bad_parameters_stop_elaboration(tmp_path: Path, parameters: dict[str, int], sentence: str) -> None:
+    with pytest.raises(BadInputError, match=f"Unknown module type: {sentence}\n"):
+        run(tmp_path, parameters)

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from quant.errors import BadInputError
+from rtl.library import library_sources
+from sim.runner import BenchRun, run_bench
+
+
+def run(folder: Path, parameters: dict[str, int]) -> None:
+    run_bench(
+        BenchRun(
+            top="code_writer",
+            bench_module="sim.benches.bench_code_writer",
+            sources=library_sources(),
+            build_folder=folder,
+            parameters=parameters,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"LANES": 1, "CODE_BITS": 8, "VALUE_BITS": 8, "ADDRESS_BITS": 6, "COUNT_BITS": 2},
+        {"LANES": 3, "CODE_BITS": 2, "VALUE_BITS": 16, "ADDRESS_BITS": 8, "COUNT_BITS": 3},
+        {"LANES": 5, "CODE_BITS": 5, "VALUE_BITS": 17, "ADDRESS_BITS": 10, "COUNT_BITS": 4},
+        {"LANES": 16, "CODE_BITS": 8, "VALUE_BITS": 40, "ADDRESS_BITS": 16, "COUNT_BITS": 5},
+    ],
+    ids=lambda parameters: "-".join(map(str, parameters.values())),
+)
+def test_every_code_goes_to_its_place(tmp_path: Path, parameters: dict[str, int]) -> None:
+    run(tmp_path, parameters)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"LANES": 0}, "LANES_must_be_at_least_1"),
+        ({"CODE_BITS": 1}, "CODE_BITS_must_be_2_to_8"),
+        ({"CODE_BITS": 9, "VALUE_BITS": 9}, "CODE_BITS_must_be_2_to_8"),
+        ({"VALUE_BITS": 7}, "VALUE_BITS_must_be_at_least_CODE_BITS"),
+    ],
+)
+def test_bad_parameters_stop_elaboration(tmp_path: Path, parameters: dict[str, int], sentence: str) -> None:
+    with pytest.raises(BadInputError, match=f"Unknown module type: {sentence}\n"):
+        run(tmp_path, parameters)

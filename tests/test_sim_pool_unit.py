@@ -1,0 +1,31 @@
+"""pool_unit against its model, on Icarus, at the parameters of the mutation run and at others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from rtl.library import library_sources
+from sim.benches.bench_pool_unit import MUTATION_PARAMETERS
+from sim.runner import BenchRun, run_bench
+
+PARAMETERS: tuple[Mapping[str, int], ...] = (
+    *MUTATION_PARAMETERS,
+    {"LANES": 1, "CODE_BITS": 2, "ACC_BITS": 3},
+    {"LANES": 5, "CODE_BITS": 8, "ACC_BITS": 14},
+    {"LANES": 16, "CODE_BITS": 8, "ACC_BITS": 19},
+)
+
+
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda parameters: "-".join(map(str, parameters.values())))
+def test_bench(parameters: Mapping[str, int], tmp_path: Path) -> None:
+    run = BenchRun(
+        top="pool_unit",
+        bench_module="sim.benches.bench_pool_unit",
+        sources=library_sources(),
+        parameters=parameters,
+        build_folder=tmp_path,
+    )
+    assert run_bench(run).passed > 0

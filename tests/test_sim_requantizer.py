@@ -1,0 +1,30 @@
+"""requantizer against its model, on Icarus, at the parameters of the mutation run and at others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from rtl.library import library_sources
+from sim.benches.bench_requantizer import MUTATION_PARAMETERS
+from sim.runner import BenchRun, run_bench
+
+PARAMETERS: tuple[Mapping[str, int], ...] = (
+    *MUTATION_PARAMETERS,
+    {"ACC_BITS": 19, "CODE_BITS": 8, "DIGITS": 3, "CONST_BITS": 28, "AFFINE_BITS": 28, "OUT_BITS": 8},
+    {"ACC_BITS": 24, "CODE_BITS": 2, "DIGITS": 1, "CONST_BITS": 16, "AFFINE_BITS": 24, "OUT_BITS": 23},
+)
+
+
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda parameters: "-".join(map(str, parameters.values())))
+def test_bench(parameters: Mapping[str, int], tmp_path: Path) -> None:
+    run = BenchRun(
+        top="requantizer",
+        bench_module="sim.benches.bench_requantizer",
+        sources=library_sources(),
+        parameters=parameters,
+        build_folder=tmp_path,
+    )
+    assert run_bench(run).passed > 0
