@@ -79,7 +79,8 @@ class Widths:
     Attributes:
         operand: the wider of activation and weight code.
         accumulator: proven from the real weights.
-        cnn_accumulator: what any weights of the same width need in a dot product of as many taps.
+        cnn_accumulator: of an adder layer as a CNN, what any weights of that width need in as many products; a
+            dot-product layer is the same in both versions.
     """
 
     operand: int
@@ -266,10 +267,11 @@ def _integer_widths(network: IntegerNetwork, node: integer.TapLayer) -> Widths:
     top = network.grids[node.source].top
     count = integer.taps(node)
     half = 2 ** (node.weight_bits - 1)
+    proven = accumulator_bits(network, node)
     return Widths(
         operand=max(network.grids[node.source].bits, node.weight_bits),
-        accumulator=accumulator_bits(network, node),
-        cnn_accumulator=signed_bits(-count * top * half, count * top * (half - 1)),
+        accumulator=proven,
+        cnn_accumulator=proven if node.kind is Kind.DOT else signed_bits(-count * top * half, count * top * (half - 1)),
     )
 
 

@@ -102,7 +102,7 @@ def _key_figures(report: EnergyReport) -> tuple[KeyFigure, ...]:
         KeyFigure(
             energy_text(cnn.energy_pj), "same network as a CNN", f"{count_text(cnn.multiplications)} multiplications"
         ),
-        KeyFigure(ratio_text(report.ratio), "less energy in arithmetic", f"{report.precision}, memory not modelled"),
+        KeyFigure(ratio_text(report.ratio), "less energy in arithmetic", "memory not modelled"),
         KeyFigure(
             count_text(report.workload.adder_taps),
             "adder taps",
@@ -230,8 +230,8 @@ def _layers(report: EnergyReport) -> Section:
     numeric = ("taps", "parameters", f"adder, {unit}", f"as a CNN, {unit}", "ratio")
     widths_heading = ("code / sum bits",) if report.workload.is_integer else ()
     headings = ("layer", "taps are", "output", *widths_heading, *numeric)
-    note = "Batch norms and other layers without taps are part of the parameters' total."
-    return Section("Layer by layer", (note,), tables=(Table(headings, tuple(rows), numeric=numeric, has_total=True),))
+    notes = () if report.workload.is_integer else ("The total of the parameters includes the batch norms'.",)
+    return Section("Layer by layer", notes, tables=(Table(headings, tuple(rows), numeric=numeric, has_total=True),))
 
 
 def _published(report: EnergyReport) -> Section:

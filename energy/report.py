@@ -6,6 +6,7 @@ Energies are fractions of a picojoule, so totals do not depend on the order of s
 from __future__ import annotations
 
 import csv
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -85,16 +86,12 @@ class EnergyReport:
         return sum((layer.bill(version) for layer in self.layers), Bill())
 
     def items(self, version: Version, *, charged: bool) -> tuple[Item, ...]:
-        """Items of the whole network, merged by operation, width, purpose and price."""
-        merged: dict[tuple[Operation, int | None, str, Price | None], Item] = {}
+        """Items of the whole network, merged by operation, purpose and price; widths that differ drop out."""
+        merged: dict[tuple[Operation, str, Price | None], Item] = {}
         for layer in self.layers:
             for item in (layer.charged if charged else layer.uncharged)[version]:
-                c = item.count
-                key = (c.operation, c.width_bits, c.purpose, item.price)
-                before = merged[key].count.count if key in merged else 0
-                merged[key] = Item(
-                    OperationCount(c.operation, c.role, before + c.count, c.purpose, c.width_bits), item.price
-                )
+                key = (item.count.operation, item.count.purpose, item.price)
+                merged[key] = _merged(merged[key], item) if key in merged else item
         return tuple(merged.values())
 
     @property
@@ -245,6 +242,12 @@ def _csv_row(layer: LayerCount, version: Version, charged: str, item: Item) -> t
         "" if item.price is None else float(item.price.energy_pj),
         "" if item.price is None else float(item.energy_pj),
     )
+
+
+def _merged(a: Item, b: Item) -> Item:
+    width_bits = a.count.width_bits if a.count.width_bits == b.count.width_bits else None
+    count = dataclasses.replace(a.count, count=a.count.count + b.count.count, width_bits=width_bits)
+    return Item(count, a.price)
 
 
 def _energy(items: Iterable[Item]) -> Fraction:

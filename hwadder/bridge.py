@@ -1,4 +1,4 @@
-"""From a torch model to the float network of `quant`, through torch.fx; what cannot be converted is named, all at once."""
+"""From a torch model to the float network of `quant`, through torch.fx; what cannot be converted is named in one go."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _GENERAL_HINT = (
 )
 
 
-class _NotConvertible(Exception):
+class _NotConvertibleError(Exception):
     """Why one fx node has no counterpart, with a hint."""
 
 
@@ -51,7 +51,7 @@ def to_float_network(
     was_training = model.training
     model.eval()
     try:
-        return _Bridge(model, input_shape).converted(np.float64(mean), np.float64(std), name)
+        return _Bridge(model, input_shape).converted(np.asarray(mean, np.float64), np.asarray(std, np.float64), name)
     finally:
         model.train(was_training)
 
@@ -116,7 +116,7 @@ class _Bridge:
         for node in self._needed():
             try:
                 self._convert(node, mean, std)
-            except _NotConvertible as reason:
+            except _NotConvertibleError as reason:
                 problems.append(f"{self._place(node)}: {reason}")
                 self.names[node.name] = node.name
         if problems:
@@ -141,14 +141,14 @@ class _Bridge:
     def _convert(self, node: fx.Node, mean: Any, std: Any) -> None:
         if node.op == "placeholder":
             if self.nodes:
-                raise _NotConvertible("a network has one input")
+                raise _NotConvertibleError("a network has one input")
             self._add(node, "input", lambda name: fn.Input(name, self.input_shape, mean, std))
         elif node.op == "call_module":
             self._convert_module(node, self.model.get_submodule(str(node.target)))
         elif node.op in ("call_function", "call_method"):
             self._convert_operation(node)
         else:
-            raise _NotConvertible("a tensor used as it is, which only a layer may hold")
+            raise _NotConvertibleError("a tensor used as it is, which only a layer may hold")
 
     # Modules ---------------------------------------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class _Bridge:
         elif type(module) in (nn.BatchNorm1d, nn.BatchNorm2d):
             self._batch_norm(node, path, module)
         elif type(module) is nn.ReLU:
-            self._add(node, path, lambda name: fn.Relu(name, self._source(node)))
+            self._relu(node, path, module.inplace)
         elif type(module) is nn.MaxPool2d:
             m = module
             self._max_pool(node, path, m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, m.return_indices)
@@ -177,33 +177,24 @@ class _Bridge:
         elif type(module) is nn.Flatten:
             self._reshape(node, path)
         else:
-            raise _NotConvertible(_HINTS.get(type(module).__name__.lower(), _GENERAL_HINT))
+            raise _NotConvertibleError(_HINTS.get(type(module).__name__.lower(), _GENERAL_HINT))
 
     def _convolution(self, node: fx.Node, path: str, module: Adder2d | nn.Conv2d) -> None:
-        self._require_tensors(node, 1)
+        self._require_maps(node)
         if isinstance(module, nn.Conv2d):
             _require(not isinstance(module.padding, str), f"padding {module.padding!r}; give it as numbers")
             _require(module.dilation == (1, 1), f"dilation {module.dilation}; only 1 is supported")
             _require(module.padding_mode == "zeros", f"padding_mode {module.padding_mode!r}; only 'zeros' is supported")
-            kind, weight, bias = fn.Kind.DOT, module.weight, module.bias
-        else:
-            kind, weight, bias = fn.Kind.ADDER, module.adder, module.b
         stride, padding = _pair(module.stride), _pair(module.padding)
         self._add(
             node,
             path,
-            lambda name: fn.Conv2d(
-                name, self._source(node), kind, _array(weight), _optional(bias), stride, padding, module.groups
-            ),
+            lambda name: fn.Conv2d(name, self._source(node), *_kernel(module), stride, padding, module.groups),
         )
 
     def _linear(self, node: fx.Node, path: str, module: AdderLinear | nn.Linear) -> None:
         _require(len(self._shape(node)) == 1, f"input of shape {self._shape(node)}; flatten it to a vector first")
-        if isinstance(module, nn.Linear):
-            kind, weight, bias = fn.Kind.DOT, module.weight, module.bias
-        else:
-            kind, weight, bias = fn.Kind.ADDER, module.adder, module.b
-        self._add(node, path, lambda name: fn.Linear(name, self._source(node), kind, _array(weight), _optional(bias)))
+        self._add(node, path, lambda name: fn.Linear(name, self._source(node), *_kernel(module)))
 
     def _batch_norm(self, node: fx.Node, path: str, module: Any) -> None:
         _require(len(self._shape(node)) in (1, 3), f"input of shape {self._shape(node)}; use it on maps or vectors")
@@ -214,7 +205,7 @@ class _Bridge:
         arrays = (_array(gamma), _array(beta), _array(mean), _array(variance))
         self._add(node, path, lambda name: fn.BatchNorm(name, self._source(node), *arrays, float(module.eps)))
 
-    # Operations: the parameters carry torch's names, so that positional and keyword arguments both bind -----------------
+    # Operations: the parameters carry torch's names, so that positional and keyword arguments both bind ---------------
 
     def _convert_operation(self, node: fx.Node) -> None:
         operation = _operation_name(node)
@@ -236,19 +227,22 @@ class _Bridge:
             keywords = {key: value for key, value in node.kwargs.items() if key != "input"}
             handlers[operation](node, path, *node.args[0 if "input" in node.kwargs else 1 :], **keywords)
         else:
-            raise _NotConvertible(_HINTS.get(operation, _GENERAL_HINT))
+            raise _NotConvertibleError(_HINTS.get(operation, _GENERAL_HINT))
 
     def _addition(self, node: fx.Node, path: str, other: Any = None, alpha: float = 1) -> None:
         _require(isinstance(other, fx.Node) and isinstance(node.args[0], fx.Node), "only two tensors may be added")
         _require(alpha == 1, f"alpha {alpha}; only 1 is supported")
+        self._require_own_source(node, node.target is operator.iadd)
         first, second = self._shape(node), self._shape(node, 1)
         _require(first == second, f"tensors of shapes {first} and {second}; only equal shapes may be added")
         self._add(node, path, lambda name: fn.Add(name, self._source(node), self._source(node, 1)))
 
     def _relu(self, node: fx.Node, path: str, inplace: bool = False) -> None:
+        self._require_own_source(node, inplace)
         self._add(node, path, lambda name: fn.Relu(name, self._source(node)))
 
-    def _dropout(self, node: fx.Node, path: str, p: float = 0.5, training: bool = True, inplace: bool = False) -> None:
+    def _dropout(self, node: fx.Node, _path: str, *positional: Any, **keywords: Any) -> None:
+        training = keywords.get("training", positional[1] if len(positional) > 1 else True)
         _require(not training, "it drops values in evaluation too; pass training=self.training")
         self.names[node.name] = self._source(node)
 
@@ -291,9 +285,10 @@ class _Bridge:
         self._add(node, path, lambda name: fn.AveragePool(name, self._source(node), *windows))
 
     def _adaptive_pool(self, node: fx.Node, path: str, output_size: Any) -> None:
-        self._require_tensors(node, 1)
+        self._require_maps(node)
         size = self._shape(node)[-2:]
-        wanted = [n if each is None else each for n, each in zip(size, _pair(output_size), strict=True)]
+        sizes = output_size if isinstance(output_size, tuple | list) else (output_size, output_size)
+        wanted = [n if each is None else each for n, each in zip(size, sizes, strict=True)]
         _require(
             all(n % each == 0 for n, each in zip(size, wanted, strict=True)),
             f"output size {tuple(wanted)} on a map of {tuple(size)}; only sizes that divide the map are supported",
@@ -328,7 +323,7 @@ class _Bridge:
             self._add(node, path, lambda name: fn.Flatten(name, self._source(node)))
         else:
             whole = (_BATCH, *before)
-            raise _NotConvertible(f"from shape {whole} to {after} at batch {_BATCH}; only flatten(1) is supported")
+            raise _NotConvertibleError(f"from shape {whole} to {after} at batch {_BATCH}; only flatten(1) is supported")
 
     # Names and places ------------------------------------------------------------------------------------------------
 
@@ -352,9 +347,15 @@ class _Bridge:
         """Shape of an input without the batch."""
         return self.shapes[self._argument(node, index).name][1:]
 
-    def _require_tensors(self, node: fx.Node, index: int) -> None:
+    def _require_maps(self, node: fx.Node) -> None:
         shape = self._shape(node)
         _require(len(shape) == 3, f"input of shape {shape}; it needs maps (C, H, W)")
+
+    def _require_own_source(self, node: fx.Node, inplace: bool) -> None:
+        """An operation that overwrites its input may not have others read that input."""
+        inplace = inplace or (node.op == "call_method" and str(node.target).endswith("_"))
+        shared = len(self._argument(node, 0).users) > 1
+        _require(not (inplace and shared), "overwrites a tensor that is used elsewhere too; use the form not in place")
 
     def _owner(self, node: fx.Node) -> str:
         """Dotted path of the module that calls an operation, with a trailing dot; empty for the model itself."""
@@ -382,15 +383,24 @@ def _operation_name(node: fx.Node) -> str:
 
 def _require(condition: bool, reason: str) -> None:
     if not condition:
-        raise _NotConvertible(reason)
+        raise _NotConvertibleError(reason)
 
 
 def _pair(value: Any) -> Pair:
-    return (value, value) if isinstance(value, int) or value is None else (value[0], value[-1])
+    return (value, value) if isinstance(value, int) else (value[0], value[-1])
 
 
 def _array(tensor: Tensor) -> fn.FloatArray:
     return tensor.detach().cpu().double().numpy().copy()
+
+
+def _kernel(
+    module: Adder2d | AdderLinear | nn.Conv2d | nn.Linear,
+) -> tuple[fn.Kind, fn.FloatArray, fn.FloatArray | None]:
+    """What the layer sums, its weights and its bias."""
+    if isinstance(module, Adder2d | AdderLinear):
+        return fn.Kind.ADDER, _array(module.adder), _optional(module.b)
+    return fn.Kind.DOT, _array(module.weight), _optional(module.bias)
 
 
 def _optional(tensor: Tensor | None) -> fn.FloatArray | None:

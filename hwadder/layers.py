@@ -120,7 +120,7 @@ def _unfolded(
         yield start, columns.transpose(0, 1).flatten(1).chunk(groups)
 
 
-def _pair(value: int | Pair, name: str, at_least: int) -> Pair:
+def _pair(value: int | tuple[int, ...], name: str, at_least: int) -> Pair:
     pair = (value, value) if isinstance(value, int) else value
     if len(pair) != 2 or min(pair) < at_least:
         raise BadInputError(f"{name} must be an integer of at least {at_least} or a pair of them, not {value!r}")

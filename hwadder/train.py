@@ -24,10 +24,13 @@ from hwadder.models import adders_without_batch_norm
 from quant.errors import BadInputError
 from quant.files import replacing_file
 
-
 _LEAST = {
-    **{"epochs": 1, "batch_size": 2, "validation_every": 2},
-    **{"shift_pixels": 0, "rotate_degrees": 0, "scale_fraction": 0},
+    "epochs": 1,
+    "batch_size": 2,
+    "shift_pixels": 0,
+    "rotate_degrees": 0,
+    "scale_fraction": 0,
+    "validation_every": 2,
 }
 
 
@@ -36,7 +39,7 @@ class TrainConfig:
     """What decides a training run; the defaults are those of the shipped LeNet5.
 
     One image in `validation_every` of each class is split from the training images to choose the best epoch. The CIFAR
-    recipe of the reference is `epochs=400, batch_size=256, shift_pixels=4, rotate_degrees=0, scale_fraction=0, flip=True`.
+    recipe of the reference is 400 epochs in batches of 256, shifts of 4 pixels, flips, no rotation and no scaling.
     """
 
     epochs: int = 60

@@ -22,6 +22,7 @@ from quant.errors import BadInputError, MismatchError
 from quant.files import require_file
 from rtl.verilog_text import (
     ModuleText,
+    first_error,
     modules_by_pyslang,
     modules_by_pyverilog,
     parse_with_pyslang,
@@ -157,9 +158,9 @@ def _elaborate(trees: Sequence[SyntaxTree], top: str) -> _Elaborated:
     for tree in trees:
         compilation.addSyntaxTree(tree)
     root = compilation.getRoot()
-    for diagnostic in compilation.getAllDiagnostics():
-        if diagnostic.isError():
-            raise BadInputError(f"design {top} must elaborate, not fail with: {_shown(compilation, diagnostic)}")
+    error = first_error(compilation.sourceManager, compilation.getAllDiagnostics())
+    if error:
+        raise BadInputError(f"design {top} must elaborate, not fail with: {error}")
     instance = root.topInstances[0]
     instances: list[tuple[str, str]] = []
 
@@ -174,7 +175,3 @@ def _elaborate(trees: Sequence[SyntaxTree], top: str) -> _Elaborated:
         if isinstance(port, PortSymbol)
     )
     return _Elaborated(ports, tuple(instances))
-
-
-def _shown(compilation: Compilation, diagnostic: pyslang.Diagnostic) -> str:
-    return pyslang.DiagnosticEngine.reportAll(compilation.sourceManager, [diagnostic]).partition("\n")[0]

@@ -22,7 +22,6 @@ LIBRARY_MODULES = (
     "ram",
     "activation_buffer",
     "weight_buffer",
-    "operand_gate",
     "channel_cursor",
     "code_writer",
     # Streams.
@@ -33,10 +32,7 @@ LIBRARY_MODULES = (
     "descriptor_reader",
     "tap_sequencer",
     "drain_sequencer",
-    "descriptor_reader",
     "sequencer",
-    "tap_sequencer",
-    "drain_sequencer",
     "accelerator",
 )
 

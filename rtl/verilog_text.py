@@ -10,10 +10,11 @@ import shutil
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyslang import Diagnostic, DiagnosticEngine, SourceManager
 from pyslang.parsing import Token
 from pyslang.syntax import (
     BinaryExpressionSyntax,
@@ -102,12 +103,19 @@ def _counted(operators: Iterator[str]) -> tuple[tuple[str, int], ...]:
 def parse_with_pyslang(sources: Sequence[Path]) -> tuple[SyntaxTree, ...]:
     """Return a syntax tree for each file. Raises BadInputError at the first syntax error."""
     trees = tuple(SyntaxTree.fromFile(str(source)) for source in sources)
-    for tree, source in zip(trees, sources, strict=True):
-        for diagnostic in tree.diagnostics:
-            if diagnostic.isError():
-                line = tree.sourceManager.getLineNumber(diagnostic.location)
-                raise BadInputError(f"Verilog must be readable by pyslang, not {diagnostic.code} at {source}:{line}")
+    for tree in trees:
+        error = first_error(tree.sourceManager, tree.diagnostics)
+        if error:
+            raise BadInputError(f"Verilog must be readable by pyslang, not fail with: {error}")
     return trees
+
+
+def first_error(manager: SourceManager, diagnostics: Iterable[Diagnostic]) -> str:
+    """Return pyslang's first error as `path:line:column: error: text`, empty where there are only warnings."""
+    for diagnostic in diagnostics:
+        if diagnostic.isError():
+            return DiagnosticEngine.reportAll(manager, [diagnostic]).partition("\n")[0]
+    return ""
 
 
 def modules_by_pyslang(trees: Sequence[SyntaxTree]) -> dict[str, ModuleText]:

@@ -45,6 +45,8 @@ class BenchRun:
     """Keep a waveform."""
     timeout_s: float = 600.0
     """Wall-clock limit of the compilation and of the simulation each: broken logic may oscillate for ever."""
+    memory_bytes: int = 4 << 30
+    """Address space of the compiler and of the simulator each: a recursion that lost its end would take all there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ class _FolderIcarus(Icarus):
         with self._log_path.open("ab") as log:
             for command in cmds:
                 subprocess.run(
-                    command,
+                    # prlimit bounds the compiler too, which iverilog starts as a child.
+                    ("prlimit", f"--as={self._run.memory_bytes}", *command),
                     cwd=cwd,
                     env=environment,
                     stdin=subprocess.DEVNULL,

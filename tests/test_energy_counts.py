@@ -123,9 +123,9 @@ def test_integer_network_by_hand() -> None:
     # 18 taps an output, codes up to 15, weights 0: sums of -270 to 0; as products of 4-bit weights -2160 to 1890.
     assert (conv.adder_taps, conv.dot_taps) == (2 * 16 * 18, 0)
     assert conv.widths == Widths(operand=4, accumulator=10, cnn_accumulator=13)
-    # Sums of four codes of 6 bits times 4-bit weights: -315 to 441 with these weights, -1008 to 882 with any.
+    # 6-bit sums of four codes times these 4-bit weights: -315 to 441, in both versions of the network.
     assert (fc.adder_taps, fc.dot_taps) == (0, 6)
-    assert fc.widths == Widths(operand=6, accumulator=10, cnn_accumulator=11)
+    assert fc.widths == Widths(operand=6, accumulator=10, cnn_accumulator=10)
     # Two digits a channel at 16 positions, and one for each of the 32 shortcuts.
     assert others(conv) == [
         ("signed digits of the multipliers", "shift", "requantiser", 2 * 2 * 16 + 32, 14),

@@ -75,6 +75,8 @@ def test_integer_network_by_hand() -> None:
         if item.price is None
     }
     assert unpriced == {("absolute", 576), ("shift", 100), ("shift", 35)}
+    sums = [item for item in report.items(Version.CNN, charged=True) if item.count.purpose.startswith("accumulation")]
+    assert [(item.count.count, item.count.width_bits) for item in sums] == [(582, None)]  # 13 and 10 bits, one row
 
 
 def test_integer_network_at_a_chosen_precision() -> None:

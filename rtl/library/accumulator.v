@@ -31,8 +31,9 @@ module accumulator #(
         end
     endgenerate
 
-    reg  signed [ACC_BITS-1:0] start;
-    wire signed [ACC_BITS-1:0] step;
+    // Unsigned on purpose: modulo 2^ACC_BITS, a sum is the same for either reading of the bits.
+    reg  [ACC_BITS-1:0] start;
+    wire [ACC_BITS-1:0] step;
 
     assign step = {{(ACC_BITS-SUM_BITS){1'b0}}, in_sum};
 

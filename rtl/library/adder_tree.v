@@ -51,10 +51,11 @@ module adder_tree #(
                 // verilator lint_on UNUSEDSIGNAL
                 assign with_carry = {1'b0, gen_node[2*n].total, 1'b1} + {1'b0, gen_node[2*n+1].total, in_carry[n]};
                 assign total = with_carry[BITS:1];
-            end else if (BITS == WIDTH) begin : gen_leaf
-                assign total = in_data[(n-LANES+1)*WIDTH-1:(n-LANES)*WIDTH];
-            end else begin : gen_padded_leaf
-                assign total = {1'b0, in_data[(n-LANES+1)*WIDTH-1:(n-LANES)*WIDTH]};
+            end else begin : gen_leaf
+                assign total[WIDTH-1:0] = in_data[(n-LANES+1)*WIDTH-1:(n-LANES)*WIDTH];
+                if (BITS > WIDTH) begin : gen_pad
+                    assign total[BITS-1] = 1'b0;
+                end
             end
         end
     endgenerate

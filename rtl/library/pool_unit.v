@@ -6,7 +6,8 @@
 //   total <= in_sum ? base + x : max(base, x),   base = in_first ? 0 : total
 //
 // Codes are unsigned, so 0 is the neutral start of both. An average pool is the exact sum; its divisor is folded into
-// the next multiplier. The timing equals the processing element's, so that one sequencer drives either.
+// the next multiplier. Totals wrap modulo 2^ACC_BITS; that they fit is proven before a network is printed. The timing
+// equals the processing element's, so that one sequencer drives either.
 //
 // Latency: 2 clocks from the inputs to the lanes' totals, then 1 clock from drain_lane to drain_acc when drain_enable
 // is 1; drain_acc holds otherwise. Reset clears the totals and drops the word in flight.

@@ -1,0 +1,1 @@
+"""Benches and simulators: printed designs against the golden model, bit for bit."""
