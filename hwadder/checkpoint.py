@@ -65,8 +65,8 @@ def read_archive(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         # A damaged or hostile file can raise anything inside the loader.
-        refused = re.search(r"(?:GLOBAL|class|function|import|module) ([\w.]+\.[\w.]+)", str(error))
-        if refused and "weights only" in str(error).lower():
+        refused = re.search(r"GLOBAL (\S+)", str(error))
+        if refused:
             raise BadInputError(
                 f"checkpoint must hold only tensors and the reference's modules, not {refused[1]}, "
                 f"which was not run: {path}"

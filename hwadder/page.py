@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from energy.plots import svg_text
+from energy.plots import ADDER, svg_text
 from energy.section import KeyFigure, Picture, Section, Table
 from quant.integer_network import IntegerNetwork
 
@@ -83,10 +83,10 @@ def _shown(value: object) -> str:
 
 def _noise_plot(layers: Sequence[Record]) -> str:
     measured = [row for row in layers if row["sqnr_db"] is not None]
-    figure = Figure(figsize=(7.2, 0.8 + 0.26 * len(measured)), layout="constrained")
+    figure = Figure(figsize=(9.6, 0.8 + 0.26 * len(measured)), layout="constrained")
     axes = figure.subplots()
     names = [row["layer"] for row in measured]
-    axes.barh(names, [row["sqnr_db"] for row in measured], color="#2a78b8", height=0.6)
+    axes.barh(names, [row["sqnr_db"] for row in measured], color=ADDER, height=0.6)
     axes.invert_yaxis()
     axes.set_xlabel("SQNR, dB (6 dB are one bit)")
     axes.spines[["top", "right"]].set_visible(False)

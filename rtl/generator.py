@@ -13,6 +13,7 @@ from quant import network_file
 from quant.files import replacing_folder
 from quant.integer_network import IntegerNetwork
 from rtl.architecture import Architecture
+from rtl.checks import Interface, Port, check_design
 from rtl.design import INDEX_FILE, MEMORY_FILES, NETWORK_FILE, Design
 from rtl.library import library_sources
 from rtl.memory_image import code_lines, image, word_lines
@@ -93,6 +94,17 @@ def print_top(network: IntegerNetwork, program: Program, digest: str) -> str:
     )
 
 
+def promised_interface(parameters: dict[str, int]) -> Interface:
+    """What the printed files must show when they are read back."""
+    ports = []
+    for direction, template, name, _ in _PORTS:
+        width = re.search(r"\{(\w+)\}", template)
+        ports.append(Port(name, direction, parameters[width[1]] if width else 1, template.startswith("signed")))
+    return Interface(
+        tuple(ports), ("accelerator u_accelerator",), parameters["IN_LANES"] * parameters["OUT_LANES"]
+    )
+
+
 def _write_memories(folder: Path, program: Program) -> None:
     parameters = program.parameters
     (folder / "memory").mkdir()
@@ -117,6 +129,8 @@ def print_design(network: IntegerNetwork, architecture: Architecture, folder: Pa
 
     Raises:
         BadInputError: when the network cannot be lowered, or the system refuses to write.
+        MismatchError: when what was printed does not read back as promised.
+        MissingToolError: without iverilog, pyverilog's preprocessor.
     """
     program = compile_network(network, architecture)
     digest = network_file.digest(network)
@@ -134,4 +148,6 @@ def print_design(network: IntegerNetwork, architecture: Architecture, folder: Pa
         (staged / INDEX_FILE).write_text(design.index_text())
         if vectors:
             write_vectors(staged, design, network, vectors)
+        # Read back before the folder takes its place: a design that fails the check never appears.
+        check_design([staged / source for source in sources], top, promised_interface(program.parameters))
     return design

@@ -172,11 +172,11 @@ def signal_products(trees: Sequence[SyntaxTree], sources: Sequence[Path]) -> lis
     for tree, source in zip(trees, sources, strict=True):
         for scope in [node for node in tree.root if isinstance(node, SyntaxNode)]:
             for part in [scope] if isinstance(scope, ModuleDeclarationSyntax) else _parts(scope):
-                constants = _constants(part)
+                constants = constants_of(part)
                 for node in nodes(part):
                     if not isinstance(node, BinaryExpressionSyntax):
                         continue
-                    if node.operatorToken.rawText.removesuffix("=") in PRODUCT_OPERATORS and _names(node) - constants:
+                    if node.operatorToken.rawText.removesuffix("=") in PRODUCT_OPERATORS and names_in(node) - constants:
                         line = tree.sourceManager.getLineNumber(node.operatorToken.location)
                         found.append(SignalProduct(source, line, _spaced(node)))
     return found
@@ -187,20 +187,22 @@ def _parts(scope: SyntaxNode) -> list[SyntaxNode]:
     return [child for child in scope if isinstance(child, SyntaxNode)]
 
 
-def _constants(module: SyntaxNode) -> set[str]:
+def constants_of(module: SyntaxNode) -> set[str]:
+    """Return the names in `module` that only ever name parameters, localparams and genvars."""
     constants: set[str] = set()
     signals: set[str] = set()
     for node in nodes(module):
         if isinstance(node, DeclaratorSyntax):
             (constants if isinstance(node.parent, ParameterDeclarationSyntax) else signals).add(node.name.rawText)
         elif isinstance(node, GenvarDeclarationSyntax):
-            constants |= _names(node)
+            constants |= names_in(node)
         elif isinstance(node, LoopGenerateSyntax):
             constants.add(node.identifier.rawText)
     return constants - signals
 
 
-def _names(expression: SyntaxNode) -> set[str]:
+def names_in(expression: SyntaxNode) -> set[str]:
+    """Return every plain name in an expression, those inside selects and hierarchical names included."""
     kinds = (IdentifierNameSyntax, IdentifierSelectNameSyntax)
     return {node.identifier.rawText for node in nodes(expression) if isinstance(node, kinds)}
 

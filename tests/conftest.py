@@ -17,11 +17,12 @@ PUBLISHED_FILES = ("ResNet20-AdderNet.pth", "cifar10-subset.npz")
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    """Folder of the published checkpoint and images; a test that asks for it fails where it is not complete."""
+    """Folder of the published checkpoint and images: without the variable such tests are left out, with it every file
+    must be there."""
     contents = " and ".join(PUBLISHED_FILES)
     value = os.environ.get("HWADDER_DATA")
     if not value:
-        pytest.fail(f"environment variable HWADDER_DATA must name the folder that holds {contents}, not be unset")
+        pytest.skip(f"HWADDER_DATA names no folder that holds {contents}: see CONTRIBUTING.md")
     folder = Path(value).resolve()
     missing = [name for name in PUBLISHED_FILES if not (folder / name).is_file()]
     if missing:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from fxpmath import Fxp
 
 from rtl.library import library_sources
-from sim.benches.bench_requantizer import MUTATION_PARAMETERS
+from sim.benches.bench_requantizer import MUTATION_PARAMETERS, multiplier, requantized, word, wrapped
 from sim.runner import BenchRun, run_bench
 
 PARAMETERS: tuple[Mapping[str, int], ...] = (
@@ -28,3 +30,21 @@ def test_bench(parameters: Mapping[str, int], tmp_path: Path) -> None:
         build_folder=tmp_path,
     )
     assert run_bench(run).passed > 0
+
+
+def test_model_rounds_and_saturates_like_fxpmath() -> None:
+    # In Q-format terms the step reads a total with n fraction bits into an unsigned integer of 9 bits, half a unit up.
+    rng = random.Random(5)
+    bits = MUTATION_PARAMETERS[0]
+    top = (1 << bits["OUT_BITS"]) - 1
+    for _ in range(200):
+        inputs = word(rng, bits) | {"in_clamp": 1, "in_clamp_max": top}
+        total = wrapped(inputs["in_acc"], bits["ACC_BITS"]) * multiplier(inputs["in_multiplier"], bits["DIGITS"])
+        total += inputs["in_shortcut"] * multiplier(inputs["in_shortcut_multiplier"], bits["DIGITS"])
+        total += wrapped(inputs["in_constant"], bits["CONST_BITS"])
+        if abs(total) >= 2 ** (bits["AFFINE_BITS"] - 2):
+            continue  # wraps, which fxpmath is not asked about
+        half = 0.5 if inputs["in_shift"] else 0.0
+        value = total / 2 ** inputs["in_shift"] + half  # exact: fewer bits than a double's mantissa
+        expected = Fxp(value, signed=False, n_word=bits["OUT_BITS"], n_frac=0, rounding="floor", overflow="saturate")
+        assert requantized(inputs, bits) == int(expected.val)

@@ -102,7 +102,7 @@ module requantizer #(
     reg                           clamp_qq;
     reg  [OUT_BITS-1:0]           clamp_max_q;
     reg  [OUT_BITS-1:0]           clamp_max_qq;
-    wire signed [AFFINE_BITS-1:0] shifted;
+    wire [AFFINE_BITS-1:0]        shifted;
 
     assign shifted   = total_q >>> shift_qq;
     assign out_valid = valid_q[2];
@@ -129,7 +129,7 @@ module requantizer #(
 
             if (clamp_qq && shifted[AFFINE_BITS-1])
                 out_value <= {OUT_BITS{1'b0}};
-            else if (clamp_qq && shifted > $signed({{(AFFINE_BITS-OUT_BITS){1'b0}}, clamp_max_qq}))
+            else if (clamp_qq && shifted > {{(AFFINE_BITS-OUT_BITS){1'b0}}, clamp_max_qq})
                 out_value <= clamp_max_qq;
             else
                 out_value <= shifted[OUT_BITS-1:0];

@@ -1,0 +1,51 @@
+"""The README's commands run as they stand."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMANDS = [
+    line.partition("#")[0].strip()
+    for block in re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+]
+
+
+def run(commands: list[str], folder: Path, data: str) -> None:
+    """Run commands of one block in order, in a folder that shows the shipped weights where the README has them."""
+    (folder / "hwadder").symlink_to(ROOT / "hwadder", target_is_directory=True)
+    environment = {**os.environ, "HWADDER_DATA": data, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    for command in commands:
+        words = [word.replace("$HWADDER_DATA", data) for word in shlex.split(command)]
+        done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+def test_every_command_is_known() -> None:
+    verbs = set(re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for command in COMMANDS:
+        program, verb = command.split()[:2]
+        assert program in ("make", "hwadder")
+        assert program != "make" or verb in verbs
+    assert len(COMMANDS) > 10
+
+
+def test_tour(tmp_path: Path) -> None:
+    commands = [command for command in COMMANDS if command.startswith("hwadder") and "$HWADDER_DATA" not in command]
+    tour = commands[: commands.index(next(command for command in commands if "--csv" in command)) + 1]
+    run(tour, tmp_path, "")
+    assert (tmp_path / "build" / "lenet5.html").is_file()
+    assert (tmp_path / "build" / "lenet5" / "vectors" / "testbench.v").is_file()
+
+
+def test_reference_checkpoint(tmp_path: Path, data_folder: Path) -> None:
+    first = next(index for index, command in enumerate(COMMANDS) if "$HWADDER_DATA" in command)
+    run(COMMANDS[first:], tmp_path, str(data_folder))
+    assert (tmp_path / "build" / "resnet20" / "design.json").is_file()
