@@ -1,32 +1,42 @@
 """hwadder: from a trained AdderNet to integers, to Verilog proven bit for bit in simulation, to an energy report.
 
 The command line's verbs are functions here: `doctor train evaluate quantize rtl simulate energy flow`; the torch layers
-are `Adder2d` and `AdderLinear`. They load on first use, since torch takes seconds to import.
+are `Adder2d` and `AdderLinear`. They load on first use, since torch takes seconds to import. No module of the package
+may bear the name of one of them: importing it would put the module in the function's place.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_FACE = {
-    "Adder2d": "hwadder.layers",
-    "AdderLinear": "hwadder.layers",
-    "doctor": "hwadder.verbs",
-    "energy": "hwadder.verbs",
-    "evaluate": "hwadder.verbs",
-    "quantize": "hwadder.verbs",
-    "rtl": "hwadder.verbs",
-    "simulate": "hwadder.verbs",
-    "train": "hwadder.verbs",
-    "flow": "hwadder.chain",
-}
-__all__ = list(_FACE)
+if TYPE_CHECKING:
+    from hwadder.chain import FlowOptions, FlowStep, flow
+    from hwadder.layers import Adder2d, AdderLinear
+    from hwadder.verbs import doctor, energy, evaluate, quantize, rtl, simulate, train
+
+__all__ = [
+    "Adder2d",
+    "AdderLinear",
+    "FlowOptions",
+    "FlowStep",
+    "doctor",
+    "energy",
+    "evaluate",
+    "flow",
+    "quantize",
+    "rtl",
+    "simulate",
+    "train",
+]
+_CHAIN = {"FlowOptions", "FlowStep", "flow"}
+_LAYERS = {"Adder2d", "AdderLinear"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _FACE:
+    if name not in __all__:
         raise AttributeError(f"module hwadder has no attribute {name!r}")
-    value = getattr(import_module(_FACE[name]), name)
+    home = "chain" if name in _CHAIN else "layers" if name in _LAYERS else "verbs"
+    value = getattr(import_module(f"hwadder.{home}"), name)
     globals()[name] = value
     return value

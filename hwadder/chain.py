@@ -5,22 +5,32 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from energy import EnergyReport, Precision, write_csv, write_page
 from energy.quantity import energy_text
 from hwadder import verbs
-from hwadder.page import sections
-from hwadder.results import design_json, evaluation_json, quantization_json, simulation_json
+from hwadder.page import introduction, sections
+from hwadder.results import (
+    Record,
+    accuracy_text,
+    design_json,
+    evaluation_json,
+    quantization_json,
+    simulation_json,
+)
 from quant.errors import BadInputError
 from quant.files import replacing_file, require_file
 from quant.network_file import load
 from quant.quantizer import QuantizerOptions
 from rtl.architecture import Architecture
 from sim.tools import require_icarus
+
+if TYPE_CHECKING:
+    from hwadder.data import Dataset
 
 
 class FlowStep(enum.StrEnum):
@@ -36,6 +46,13 @@ class FlowStep(enum.StrEnum):
 
 
 _ORDER = tuple(FlowStep)
+_SOURCE = {
+    FlowStep.RTL: FlowStep.QUANTIZE,
+    FlowStep.SIMULATE: FlowStep.RTL,
+    FlowStep.ENERGY: FlowStep.QUANTIZE,
+    FlowStep.REPORT: FlowStep.QUANTIZE,
+}
+"""The step whose result a step works on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,24 +60,29 @@ class FlowOptions:
     """Everything that the steps need to know.
 
     Attributes:
+        out: folder of all results.
         model: zoo name or `module:function`.
-        checkpoint: trained weights; None for those shipped with the model.
+        checkpoint: trained weights; None for those trained by this flow, or else shipped with the model.
         data: dataset source.
         quantizer: widths and search.
         architecture: lanes of the accelerator.
         images: test images to simulate.
         precision: price rows of the report's headline.
-        out: folder of all results.
     """
 
-    model: str
-    checkpoint: Path | None
-    data: str
-    quantizer: QuantizerOptions
-    architecture: Architecture
-    images: int
-    precision: Precision
     out: Path
+    model: str = "lenet5"
+    checkpoint: Path | None = None
+    data: str = "mnist"
+    quantizer: QuantizerOptions = field(default_factory=QuantizerOptions)
+    architecture: Architecture = field(default_factory=lambda: Architecture(in_lanes=8, out_lanes=8))
+    images: int = 10
+    precision: Precision = Precision.FP32
+
+    @property
+    def trained(self) -> Path:
+        """Where step train leaves its checkpoint."""
+        return self.out / "checkpoint.pt"
 
     @property
     def network(self) -> Path:
@@ -73,23 +95,23 @@ class FlowOptions:
         return self.out / "rtl"
 
     def record(self, step: FlowStep) -> Path:
-        """The JSON file that a step leaves."""
-        return self.out / f"{step}.json"
+        """The file that a step leaves when it is done: its result as JSON, of the last step the page."""
+        return self.out / ("report.html" if step is FlowStep.REPORT else f"{step}.json")
 
 
 @dataclass(frozen=True, slots=True)
 class FlowSummary:
     """What is known at the end of a flow; the results of steps that have not run are None."""
 
-    evaluation: dict[str, Any] | None
-    quantization: dict[str, Any] | None
-    design: dict[str, Any] | None
-    simulation: dict[str, Any] | None
-    energy: dict[str, Any] | None
+    evaluation: Record | None
+    quantization: Record | None
+    design: Record | None
+    simulation: Record | None
+    energy: Record | None
     page: Path | None
     mismatch: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Record:
         """One object with an object per step."""
         return {
             "evaluate": self.evaluation,
@@ -104,9 +126,9 @@ class FlowSummary:
         """The closing table."""
         rows: list[tuple[str, str]] = []
         if self.evaluation is not None:
-            rows.append(("float accuracy", _accuracy(self.evaluation)))
+            rows.append(("float accuracy", accuracy_text(self.evaluation)))
         if self.quantization is not None:
-            rows.append(("integer accuracy", _accuracy(self.quantization["evaluation"])))
+            rows.append(("integer accuracy", accuracy_text(self.quantization["evaluation"])))
         if self.simulation is not None:
             done = self.simulation
             rows += [
@@ -124,37 +146,15 @@ class FlowSummary:
         return rows
 
 
-def _accuracy(evaluation: dict[str, Any]) -> str:
-    return f"{evaluation['accuracy']:.2%} ({evaluation['correct']} of {evaluation['images']})"
-
-
-def _write(path: Path, content: dict[str, Any]) -> dict[str, Any]:
-    with replacing_file(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n")
-    return content
-
-
-def _read(options: FlowOptions, step: FlowStep) -> dict[str, Any] | None:
-    """What an earlier run left, so that a flow that starts late still reports the whole."""
-    path = options.record(step)
-    if not path.is_file():
-        return None
-    try:
-        content: dict[str, Any] = json.loads(path.read_text())
-    except ValueError as error:
-        raise BadInputError(f"result of step {step} must be undamaged JSON, not unreadable: {path}") from error
-    return content
-
-
-def run_flow(
+def flow(
     options: FlowOptions,
     first: FlowStep = FlowStep.EVALUATE,
     last: FlowStep = FlowStep.REPORT,
     *,
-    announce: Callable[[str], None] = lambda text: None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    announce: Callable[[str], None] = lambda _text: None,
+    progress: verbs.Counter = lambda _done, _total: None,
 ) -> FlowSummary:
-    """Run the steps from `first` to `last`.
+    """Run the steps from `first` to `last`; a mismatch ends the flow and stands in the summary.
 
     Args:
         options: what to do; results of earlier runs are taken from `options.out`.
@@ -164,98 +164,149 @@ def run_flow(
         progress: told (done, total) within steps that count.
 
     Raises:
-        BadInputError: steps out of order, or a step whose input no earlier run has left.
+        BadInputError: steps out of order, or a first step whose input no earlier run has left; before anything is done.
         MissingToolError: no simulator, found before anything is done.
     """
     if _ORDER.index(first) > _ORDER.index(last):
         raise BadInputError(f"first step must not come after the last, not be {first} with {last}")
     steps = _ORDER[_ORDER.index(first) : _ORDER.index(last) + 1]
-    if FlowStep.SIMULATE in steps:
+    if FlowStep.RTL in steps or FlowStep.SIMULATE in steps:
         require_icarus()
-    checkpoint = _checkpoint(options, steps)
+    run = _Flow(options, steps, progress)
+    options.record(FlowStep.REPORT).unlink(missing_ok=True)
     for step in steps:
         announce(f"{step}: {options.model} on {options.data}")
+        _forget(options, step)
+        mismatch = run.step(step)
+        if mismatch is not None:
+            return _summary(options, mismatch)
+    return _summary(options)
+
+
+class _Flow:
+    """A flow whose inputs are there: whatever the steps take from outside is loaded or found as it is built."""
+
+    def __init__(self, options: FlowOptions, steps: tuple[FlowStep, ...], progress: verbs.Counter) -> None:
+        self.options, self.progress = options, progress
+        source = _SOURCE.get(steps[0])
+        if source is not None:
+            require_file(options.record(source), f"result of step {source}, which step {steps[0]} goes on from,")
+        if steps[0] is FlowStep.TRAIN and options.checkpoint is not None:
+            raise BadInputError(f"checkpoint of a flow that trains must be left out, not {options.checkpoint}")
+        if steps[0] in (FlowStep.EVALUATE, FlowStep.QUANTIZE):
+            require_file(self.checkpoint, "checkpoint")
+        self.dataset: Dataset | None = None
+        if {FlowStep.TRAIN, FlowStep.EVALUATE, FlowStep.QUANTIZE, FlowStep.SIMULATE}.intersection(steps):
+            from hwadder.data import load_dataset
+
+            self.dataset = load_dataset(options.data)
+            if FlowStep.SIMULATE in steps:
+                verbs.first_test_images(self.dataset, options.images)
+        if options.out.exists() and not options.out.is_dir():
+            raise BadInputError(f"output folder must be a folder, not an existing file: {options.out}")
+
+    @property
+    def checkpoint(self) -> Path:
+        """The weights to use; raises BadInputError when none are given and the model ships with none."""
+        from hwadder.models import shipped_weights
+
+        if self.options.checkpoint is not None:
+            return self.options.checkpoint
+        return self.options.trained if self.options.trained.is_file() else shipped_weights(self.options.model)
+
+    def step(self, step: FlowStep) -> str | None:
+        """Run one step and leave its record; returns the sentence of a mismatch."""
+        options = self.options
+        data = self.dataset or options.data
         if step is FlowStep.TRAIN:
-            verbs.train(options.model, options.data, checkpoint)
+            verbs.train(options.model, data, options.trained)
         elif step is FlowStep.EVALUATE:
-            _write(options.record(step), evaluation_json(verbs.evaluate(checkpoint, options.data, options.model, progress)))
+            evaluation = verbs.evaluate(self.checkpoint, data, options.model, self.progress)
+            _write(options.record(step), evaluation_json(evaluation))
         elif step is FlowStep.QUANTIZE:
-            _quantize(options, checkpoint, progress)
+            self._quantize(data)
         elif step is FlowStep.RTL:
-            require_file(options.network, "network file of step quantize")
             _write(options.record(step), design_json(verbs.rtl(options.network, options.design, options.architecture)))
         elif step is FlowStep.SIMULATE:
-            result = verbs.simulate(options.design, options.data, options.images, waves=True, progress=progress)
+            result = verbs.simulate(options.design, data, options.images, waves=True, progress=self.progress)
             _write(options.record(step), simulation_json(result))
-            if result.mismatch is not None:
-                return _summary(options, None, result.mismatch.sentence())
+            return None if result.mismatch is None else result.mismatch.sentence()
         elif step is FlowStep.ENERGY:
             report = _energy(options)
-            _write(options.record(step), report.to_json())
             write_csv(report, options.out / "energy.csv")
+            _write(options.record(step), report.to_json())
         else:
             _write_report(options)
-    return _summary(options, options.out / "report.html" if FlowStep.REPORT in steps else None)
+        return None
+
+    def _quantize(self, data: verbs.Source) -> None:
+        options = self.options
+        result = verbs.quantize(self.checkpoint, options.model, data, options.network, options.quantizer)
+        # Evaluated from the file, as every later step reads it.
+        evaluation = verbs.evaluate(options.network, data, progress=self.progress)
+        record = {
+            "model": options.model,
+            "data": options.data,
+            "bits": options.quantizer.bits,
+            **quantization_json(result),
+            "evaluation": evaluation_json(evaluation),
+        }
+        _write(options.record(FlowStep.QUANTIZE), record)
 
 
-def _checkpoint(options: FlowOptions, steps: tuple[FlowStep, ...]) -> Path:
-    """The checkpoint that the steps use; raises before any work when it is needed and missing."""
-    from hwadder.models import shipped_weights
-
-    if FlowStep.TRAIN in steps:
-        return options.checkpoint or options.out / "checkpoint.pt"
-    if options.checkpoint is None:
-        trained = options.out / "checkpoint.pt"
-        checkpoint = trained if trained.is_file() else shipped_weights(options.model)
-    else:
-        checkpoint = options.checkpoint
-    if FlowStep.EVALUATE in steps or FlowStep.QUANTIZE in steps:
-        require_file(checkpoint, "checkpoint")
-    return checkpoint
+def _write(path: Path, content: Record) -> None:
+    with replacing_file(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def _quantize(options: FlowOptions, checkpoint: Path, progress: Callable[[int, int], None]) -> None:
-    from hwadder.data import load_dataset
-
-    result = verbs.quantize(checkpoint, options.model, options.data, options.network, options.quantizer)
-    evaluation = verbs.evaluate_network(result.network, load_dataset(options.data), progress)
-    _write(
-        options.record(FlowStep.QUANTIZE), {**quantization_json(result), "evaluation": evaluation_json(evaluation)}
-    )
+def _forget(options: FlowOptions, step: FlowStep) -> None:
+    """Remove the record of a step and of those that go on from it: what they say is about to hold no longer."""
+    options.record(step).unlink(missing_ok=True)
+    for later, source in _SOURCE.items():
+        if source is step:
+            _forget(options, later)
 
 
 def _energy(options: FlowOptions) -> EnergyReport:
-    require_file(options.network, "network file of step quantize")
     return verbs.energy(str(options.network), options.precision)
 
 
-def _summary(options: FlowOptions, page: Path | None, mismatch: str | None = None) -> FlowSummary:
+def _summary(options: FlowOptions, mismatch: str | None = None) -> FlowSummary:
+    """What this run and earlier ones left, so that a flow that starts late still reports the whole."""
+
+    def read(step: FlowStep) -> Record | None:
+        path = options.record(step)
+        if not path.is_file():
+            return None
+        try:
+            content: Record = json.loads(path.read_text())
+        except ValueError as error:
+            raise BadInputError(f"result of step {step} must be undamaged JSON, not unreadable: {path}") from error
+        return content
+
+    page = options.record(FlowStep.REPORT)
     return FlowSummary(
-        evaluation=_read(options, FlowStep.EVALUATE),
-        quantization=_read(options, FlowStep.QUANTIZE),
-        design=_read(options, FlowStep.RTL),
-        simulation=_read(options, FlowStep.SIMULATE),
-        energy=_read(options, FlowStep.ENERGY),
-        page=page,
+        evaluation=read(FlowStep.EVALUATE),
+        quantization=read(FlowStep.QUANTIZE),
+        design=read(FlowStep.RTL),
+        simulation=read(FlowStep.SIMULATE),
+        energy=read(FlowStep.ENERGY),
+        page=page if page.is_file() else None,
         mismatch=mismatch,
     )
 
 
 def _write_report(options: FlowOptions) -> None:
-    summary = _summary(options, None)
-    network = load(options.network)
+    known = _summary(options)
+    assert known.quantization is not None  # the step's source, so it has run or its file was required
     figures, parts = sections(
-        network, summary.evaluation, summary.quantization, summary.design, summary.simulation
+        load(options.network), known.evaluation, known.quantization, known.design, known.simulation
     )
     write_page(
         _energy(options),
-        options.out / "report.html",
+        options.record(FlowStep.REPORT),
         parts,
-        title=f"{options.model} on adder-only hardware",
-        introduction=(
-            f"{options.model} trained on {options.data}, quantized to {options.quantizer.bits} bits, printed as Verilog with "
-            f"{options.architecture.in_lanes} x {options.architecture.out_lanes} lanes, and simulated against the golden "
-            "integer model."
-        ),
+        title=f"{known.quantization['model']} on adder-only hardware",
+        introduction=introduction(known.quantization, known.design, known.simulation),
         key_figures=figures,
     )

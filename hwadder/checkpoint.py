@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import pickle
 import re
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -22,10 +26,17 @@ _LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _WRAPPERS = ("state_dict", "model", "net")
 
 
-class _Module:
+class _Frozen(type):
+    """Classes whose attributes a pickle cannot set."""
+
+    def __setattr__(cls, name: str, value: object) -> None:
+        raise AttributeError(name)
+
+
+class _Module(metaclass=_Frozen):
     """Stands in for a module's class in a whole-model pickle: holds the attributes, has no behaviour."""
 
-    dump_patches = False  # asked for by torch's legacy loader
+    dump_patches = False  # read by torch's legacy loader, which would write a file if it were true
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -45,6 +56,42 @@ _STAND_INS = (
 """Classes that a whole-model pickle of the reference networks names; each is read as an own, inert class."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Rebuild:
+    """A function that a pickle may call and not change: a plain function would take attributes."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.function(*arguments)
+
+
+class _LegacyUnpickler(pickle.Unpickler):
+    """Knows tensors, containers and stand-ins; torch's own weights-only loader refuses the source text that legacy
+    pickles of whole models carry."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self._known: dict[str, Any] = {
+            "collections.OrderedDict": OrderedDict,
+            "__builtin__.set": set,
+            "builtins.set": set,
+            "torch._utils._rebuild_tensor_v2": _Rebuild(torch._utils._rebuild_tensor_v2),
+            "torch._utils._rebuild_parameter": _Rebuild(torch._utils._rebuild_parameter),
+            **{name: stand_in for stand_in, name in _stand_ins()},
+        }
+
+    def find_class(self, module: str, name: str) -> Any:
+        if f"{module}.{name}" not in self._known:
+            raise pickle.UnpicklingError(f"GLOBAL {module}.{name} was refused")
+        return self._known[f"{module}.{name}"]
+
+
+def _stand_ins() -> list[tuple[type, str]]:
+    """A new class each: torch keys its list by class, and one class cannot stand for several names."""
+    return [(_Frozen(name.rpartition(".")[2], (_Module,), {}), name) for name in _STAND_INS]
+
+
 def read_archive(path: Path) -> Any:
     """The object in a file of `torch.save`, tensors on the CPU; raises BadInputError when it is no whole checkpoint or
     names anything but tensors, containers and the reference's module classes."""
@@ -54,22 +101,26 @@ def read_archive(path: Path) -> Any:
     if not head.startswith(_ZIP_MAGIC) and head != _LEGACY_MAGIC:
         state = "an empty file" if not head else "another kind of file"
         raise BadInputError(f"checkpoint must be a file written by torch.save, not {state}: {path}")
-    # A class each: the loader keys its list by class, and one class cannot stand for several names.
-    stand_ins: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
-        (type(name.rpartition(".")[2], (_Module,), {}), name) for name in _STAND_INS
-    ]
     try:
-        with torch.serialization.safe_globals(stand_ins), warnings.catch_warnings():
+        with warnings.catch_warnings():
             # The legacy loader compares a class's source with the pickled one, and stand-ins have none.
             warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
+            if head == _LEGACY_MAGIC:
+                restricted = SimpleNamespace(
+                    __name__="pickle",
+                    Unpickler=_LegacyUnpickler,
+                    load=lambda file, **keywords: _LegacyUnpickler(file, **keywords).load(),
+                )
+                return torch.load(path, map_location="cpu", weights_only=False, pickle_module=restricted)
+            with torch.serialization.safe_globals([*_stand_ins()]):
+                return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         # A damaged or hostile file can raise anything inside the loader.
         refused = re.search(r"GLOBAL (\S+)", str(error))
         if refused:
+            name = refused[1].removeprefix("builtins.").removeprefix("__builtin__.")
             raise BadInputError(
-                f"checkpoint must hold only tensors and the reference's modules, not {refused[1]}, "
-                f"which was not run: {path}"
+                f"checkpoint must hold only tensors and the reference's modules, not {name}, which was not run: {path}"
             ) from error
         raise BadInputError(f"checkpoint must be whole, not truncated or damaged: {path}") from error
 

@@ -142,6 +142,10 @@ def _mnist() -> Dataset:
     return _dataset("mnist", (images[~test], labels[~test]), (images[test], labels[test]), names)
 
 
+class _RefusedGlobalError(Exception):
+    """The name of something that a pickle wanted to import."""
+
+
 class _ArrayUnpickler(pickle.Unpickler):
     """Reads numpy arrays and plain containers, and refuses every other global, so nothing in the file can run."""
 
@@ -154,7 +158,7 @@ class _ArrayUnpickler(pickle.Unpickler):
         allowed = {(f"numpy.{core}.{part}", each): f for (part, each), f in known.items() for core in ("core", "_core")}
         allowed |= {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype}
         if (module, name) not in allowed:
-            raise pickle.UnpicklingError(f"the global {module}.{name}")
+            raise _RefusedGlobalError(f"{module}.{name}")
         return allowed[module, name]
 
 
@@ -162,13 +166,11 @@ def _read_pickle(path: Path) -> dict[bytes, Any]:
     try:
         with path.open("rb") as file:
             content = _ArrayUnpickler(file, encoding="bytes").load()
-    except pickle.UnpicklingError as error:
-        raise BadInputError(f"batch {path} must hold only arrays and lists, not {error}") from error
+    except _RefusedGlobalError as error:
+        raise BadInputError(f"batch {path} must hold only arrays and lists, not the global {error}") from error
     except Exception as error:
         # A damaged pickle can raise anything; none of it is ours to repair.
-        raise BadInputError(
-            f"batch {path} must be a readable pickle, not one that raises {type(error).__name__}"
-        ) from error
+        raise BadInputError(f"batch {path} must be a readable pickle, not truncated or damaged") from error
     if not isinstance(content, dict):
         raise BadInputError(f"batch {path} must hold a dictionary, not {type(content).__name__}")
     return content
@@ -204,7 +206,7 @@ def _describe(value: object) -> str:
 
 def _npz(path: Path) -> Dataset:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             missing = [key for key in _KEYS if key not in archive]
             if missing:
                 raise BadInputError(f"data file {path} must hold {', '.join(_KEYS)}, not lack {', '.join(missing)}")

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from matplotlib.figure import Figure
 
 from energy.plots import ADDER, svg_text
 from energy.section import KeyFigure, Picture, Section, Table
+from hwadder.results import QUANTIZATION_HEADINGS, Record, quantization_rows
 from quant.integer_network import IntegerNetwork
+from sim.simulate import Mismatch
 
-Record = dict[str, Any]
+
+def introduction(quantization: Record, design: Record | None, simulation: Record | None) -> str:
+    """What the page is about, as far as the steps have run."""
+    sentences = [
+        f"{quantization['model']} trained on {quantization['data']}, quantized to {quantization['bits']} bits."
+    ]
+    if design is not None:
+        lanes = design["parameters"]
+        sentences.append(f"Printed as Verilog with {lanes['IN_LANES']} x {lanes['OUT_LANES']} lanes.")
+    if simulation is not None:
+        sentences.append("Simulated against the golden integer model, every layer in every value.")
+    return " ".join(sentences)
 
 
 def sections(
     network: IntegerNetwork,
     evaluation: Record | None,
-    quantization: Record | None,
+    quantization: Record,
     design: Record | None,
     simulation: Record | None,
 ) -> tuple[tuple[KeyFigure, ...], tuple[Section, ...]]:
@@ -26,11 +38,12 @@ def sections(
     parts: list[Section] = []
     if evaluation is not None:
         figures.append(_accuracy("float accuracy", evaluation))
-    if quantization is not None:
-        figures.append(_accuracy("integer accuracy", quantization["evaluation"]))
-        parts.append(_quantization(quantization))
+    figures.append(_accuracy("integer accuracy", quantization["evaluation"]))
+    parts.append(_quantization(quantization))
     if simulation is not None:
-        figures.append(KeyFigure(f"{simulation['cycles_per_image']:,.0f}", "cycles per image", "simulated, not estimated"))
+        figures.append(
+            KeyFigure(f"{simulation['cycles_per_image']:,.0f}", "cycles per image", "simulated, not estimated")
+        )
         figures.append(
             KeyFigure(f"{simulation['mismatches']}", "mismatches", f"{simulation['values_compared']:,} values compared")
         )
@@ -47,38 +60,19 @@ def _accuracy(label: str, evaluation: Record) -> KeyFigure:
 
 
 def _quantization(quantization: Record) -> Section:
-    layers: Sequence[Record] = quantization["layers"]
-    rows = tuple(
-        (
-            row["layer"],
-            row["type"],
-            str(row["bits"]),
-            f"{row['clip']:.4g}",
-            "" if row["weights_clipped"] is None else f"{row['weights_clipped']:.1%}",
-            "exact" if row["sqnr_db"] is None else f"{row['sqnr_db']:.1f}",
-            _shown(row["accumulator_bits"]),
-            _shown(row["affine_bits"]),
-            _shown(row["shift"]),
-        )
-        for row in layers
-    )
-    headings = (
-        *("layer", "type", "bits", "clip at", "weights clipped", "SQNR, dB", "sum, bits"),
-        *("affine, bits", "shift"),
-    )
+    rows = tuple(quantization_rows(quantization))
+    plot = Picture(_noise_plot(quantization["layers"]), "Signal to quantisation noise of each layer's output", True)
     return Section(
         "Quantization, layer by layer",
         paragraphs=(
             "Activations and weights of an adder layer share one grid. Weights outside it are clipped without loss: what "
             "they lose is a constant of the output channel. Widths are proven from the real weights.",
         ),
-        pictures=(Picture(_noise_plot(layers), "Signal to quantisation noise of each layer's output", is_wide=True),),
-        tables=(Table(headings, rows, headings[2:], f"Network SHA-256 {quantization['sha256']}"),),
+        pictures=(plot,),
+        tables=(
+            Table(QUANTIZATION_HEADINGS, rows, QUANTIZATION_HEADINGS[2:], f"Network SHA-256 {quantization['sha256']}"),
+        ),
     )
-
-
-def _shown(value: object) -> str:
-    return "" if value is None else str(value)
 
 
 def _noise_plot(layers: Sequence[Record]) -> str:
@@ -101,7 +95,7 @@ def _simulation(simulation: Record) -> Section:
             f"{simulation['simulator']} played {simulation['images']} test images to the printed Verilog. Every value of "
             f"every one of {simulation['layers']} layers was compared with the golden integer model: "
             f"{simulation['values_compared']:,} values, "
-            + ("all equal." if equal else f"first difference {simulation['mismatch']}."),
+            + ("all equal." if equal else f"but {Mismatch(**simulation['mismatch']).sentence()}."),
             f"Waveform of the first image: {simulation['waveform']}.",
         ),
     )

@@ -1,4 +1,4 @@
-"""The command line's verbs as Python functions: each takes paths and plain options, and returns what the command prints."""
+"""The command line's verbs as functions: each takes paths and plain options, and returns what the command prints."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from energy import EnergyReport, Precision, build_report, count_float, count_int
 from hwadder.doctor import ToolStatus, diagnose
 from quant import network_file
 from quant.errors import BadInputError
-from quant.files import require_file
+from quant.files import replacing_file, require_file
 from quant.float_network import FloatNetwork
 from quant.golden import classify, encode
 from quant.integer_network import IntegerNetwork
@@ -24,10 +24,11 @@ from quant.quantization_report import report as quantization_report
 from quant.quantizer import QuantizerOptions
 from quant.quantizer import quantize as quantize_network
 from rtl.architecture import Architecture
-from rtl.design import Design, load_design
+from rtl.design import INDEX_FILE, Design, load_design
 from rtl.generator import print_design
 from sim.simulate import Simulation
 from sim.simulate import simulate as simulate_design
+from sim.tools import require_icarus
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 CALIBRATION_IMAGES = 96
 NETWORK_SUFFIX = ".hwn"
 
+Source = Union[str, "Dataset"]
+"""Where images come from: the command line's `--data`, or a dataset that is loaded already."""
 Step = Callable[[str], None]
 Counter = Callable[[int, int], None]
 
@@ -90,6 +93,12 @@ def is_network_file(path: Path) -> bool:
         return "network.json" in archive.namelist()
 
 
+def _loaded(data: Source) -> Dataset:
+    from hwadder.data import load_dataset
+
+    return load_dataset(data) if isinstance(data, str) else data
+
+
 def _loaded_model(checkpoint: Path, model_name: str, num_classes: int = 10) -> nn.Module:
     from hwadder.checkpoint import load_checkpoint
     from hwadder.models import build_model
@@ -113,7 +122,9 @@ def float_network(model_name: str, dataset: Dataset | None = None, checkpoint: P
     mean = np.zeros(shape[0]) if dataset is None else dataset.mean
     std = np.ones(shape[0]) if dataset is None else dataset.std
     if dataset is not None and dataset.image_shape != shape:
-        raise BadInputError(f"images of {dataset.name} must be of shape {shape} for {model_name}, not {dataset.image_shape}")
+        raise BadInputError(
+            f"images of {dataset.name} must be of shape {shape} for {model_name}, not {dataset.image_shape}"
+        )
     return to_float_network(model, shape, mean, std, model_name.rpartition(":")[2])
 
 
@@ -129,32 +140,34 @@ def doctor() -> tuple[ToolStatus, ...]:
 
 
 def train(
-    model: str, data: str, out: Path, config: TrainConfig | None = None, *, resume: bool = False, progress: bool = True
+    model: str,
+    data: Source,
+    out: Path,
+    config: TrainConfig | None = None,
+    *,
+    resume: bool = False,
+    progress: bool = True,
 ) -> TrainResult:
     """Train a model; the best checkpoint goes to `out`, the last to `out`.last, the log to `out`.csv and .png."""
-    from hwadder.data import load_dataset
     from hwadder.models import build_model
     from hwadder.train import TrainConfig
     from hwadder.train import train as run
 
     settings = config or TrainConfig()
-    dataset = load_dataset(data)
+    dataset = _loaded(data)
     return run(settings, dataset, build_model(model, dataset.num_classes, settings.seed), out, resume, progress)
 
 
-def evaluate(file: Path, data: str, model: str | None = None, progress: Counter = _ignore_count) -> Evaluation:
+def evaluate(file: Path, data: Source, model: str | None = None, progress: Counter = _ignore_count) -> Evaluation:
     """Top-1 accuracy of a checkpoint (float; needs `model`) or of a quantized network (integer) on the test split."""
-    from hwadder.data import load_dataset
-
     require_file(file, "checkpoint or network file")
     if is_network_file(file):
-        network = network_file.load(file)
-        return evaluate_network(network, load_dataset(data), progress)
+        return evaluate_network(network_file.load(file), _loaded(data), progress)
     if model is None:
         raise BadInputError(f"model of a checkpoint must be named with --model, not left out: {file}")
     from hwadder.evaluate import evaluate_float
 
-    dataset = load_dataset(data)
+    dataset = _loaded(data)
     correct, images = evaluate_float(_loaded_model(file, model, dataset.num_classes), dataset)
     return Evaluation("float", correct, images)
 
@@ -172,23 +185,22 @@ def evaluate_network(network: IntegerNetwork, dataset: Dataset, progress: Counte
 def quantize(
     file: Path,
     model: str,
-    data: str,
+    data: Source,
     out: Path,
     options: QuantizerOptions | None = None,
     progress: Step = _ignore_step,
 ) -> Quantization:
     """Quantize a checkpoint on calibration images of the training split and write the integer network to `out`."""
-    from hwadder.data import load_dataset
-
-    settings = options or QuantizerOptions()
     require_file(file, "checkpoint")
-    dataset = load_dataset(data)
+    dataset = _loaded(data)
     network = float_network(model, dataset, file)
     images = calibration_images(dataset)
-    quantized = quantize_network(network, images, settings, progress)
-    progress("measuring noise")
-    layers = quantization_report(network, quantized, images)
-    network_file.save(quantized.network, out)
+    # Opened before the work, which takes a while: where nothing can be written, it is not begun.
+    with replacing_file(out) as temporary:
+        quantized = quantize_network(network, images, options or QuantizerOptions(), progress)
+        progress("measuring noise")
+        layers = quantization_report(network, quantized, images)
+        temporary.write_bytes(network_file.serialise(quantized.network))
     return Quantization(quantized.network, out, network_file.digest(quantized.network), layers)
 
 
@@ -196,22 +208,28 @@ def rtl(net: Path, out: Path, architecture: Architecture | None = None, vectors:
     """Print the accelerator of a quantized network into the folder `out`, and read it back through two parsers."""
     if vectors < 0:
         raise BadInputError(f"vectors must be at least 0, not {vectors}")
+    if out.is_dir() and any(out.iterdir()) and not (out / INDEX_FILE).is_file():
+        raise BadInputError(f"output folder must be new, empty or an earlier design, not hold other files: {out}")
     return print_design(network_file.load(net), architecture or Architecture(), out, vectors)
 
 
 def simulate(
-    folder: Path, data: str, images: int, *, waves: bool = False, progress: Counter = _ignore_count
+    folder: Path, data: Source, images: int, *, waves: bool = False, progress: Counter = _ignore_count
 ) -> Simulation:
     """Play the first test images to a printed accelerator on Icarus and compare every layer with the golden model."""
-    from hwadder.data import load_dataset
-
-    if images < 1:
-        raise BadInputError(f"images must be at least 1, not {images}")
+    require_icarus()
     _, network = load_design(folder)
-    dataset = load_dataset(data)
-    if images > len(dataset.x_test):
-        raise BadInputError(f"images must be at most the {len(dataset.x_test)} test images of {dataset.name}, not {images}")
-    return simulate_design(folder, encode(network, dataset.x_test[:images]), waves=waves, progress=progress)
+    codes = encode(network, first_test_images(_loaded(data), images))
+    return simulate_design(folder, codes, waves=waves, progress=progress)
+
+
+def first_test_images(dataset: Dataset, count: int) -> NDArray[np.uint8]:
+    """The first `count` images of the test split; raises BadInputError when it holds fewer, or for none."""
+    if not 1 <= count <= len(dataset.x_test):
+        raise BadInputError(
+            f"images must be 1 to {len(dataset.x_test)}, the test images of {dataset.name}, not {count}"
+        )
+    return dataset.x_test[:count]
 
 
 def energy(model: str, precision: Precision = Precision.FP32) -> EnergyReport:

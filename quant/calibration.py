@@ -16,8 +16,8 @@ _SAMPLES = 1 << 18
 
 def quantise(values: NDArray[np.floating], grid: Grid) -> NDArray[np.int64]:
     """Codes of real values: rounded half to even, then saturated to the grid."""
-    codes = np.rint(values / grid.scale) + grid.zero
-    return np.clip(codes, grid.bottom, grid.top).astype(np.int64)
+    codes: NDArray[np.floating] = np.rint(values / grid.scale) + grid.zero
+    return codes.clip(grid.bottom, grid.top).astype(np.int64)
 
 
 def unsigned_grid(clip: float, bits: int) -> Grid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -63,15 +64,14 @@ def _evaluate(node: FloatNode, inputs: list[Array]) -> Array:
     if isinstance(node, Add):
         return value + inputs[1]
     if isinstance(node, MaxPool):
-        taps = list(window_taps(pad(value, node.padding, -np.inf), node.kernel, node.stride))
-        return np.maximum.reduce(taps)  # type: ignore[no-any-return, arg-type]
+        return functools.reduce(np.maximum, window_taps(pad(value, node.padding, -np.inf), node.kernel, node.stride))
     if isinstance(node, AveragePool):
-        taps = list(window_taps(pad(value, node.padding, 0), node.kernel, node.stride))
-        return np.add.reduce(taps) / np.float32(node.kernel[0] * node.kernel[1])  # type: ignore[no-any-return, arg-type]
+        total = functools.reduce(np.add, window_taps(pad(value, node.padding, 0), node.kernel, node.stride))
+        return total / np.float32(node.kernel[0] * node.kernel[1])
     if isinstance(node, Flatten):
         return value.reshape(value.shape[0], -1)
     assert isinstance(node, Argmax)
-    return value.argmax(axis=1)  # type: ignore[return-value]
+    return value.argmax(axis=1).astype(np.float32)
 
 
 def evaluate(network: FloatNetwork, images: NDArray[np.uint8]) -> Iterator[tuple[FloatNode, Array]]:

@@ -240,7 +240,9 @@ class FloatNetwork:
                 array = getattr(node, attribute, None)
                 if array is not None:
                     bad = int(np.size(array) - np.isfinite(array).sum())
-                    _require(bad == 0, f"{attribute} of {node.name} must be finite, not hold {bad} NaN or infinite values")
+                    _require(
+                        bad == 0, f"{attribute} of {node.name} must be finite, not hold {bad} NaN or infinite values"
+                    )
             shapes[node.name] = output_shape(node, tuple(shapes[source] for source in sources(node)))
         object.__setattr__(self, "shapes", shapes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -56,7 +57,7 @@ def _sums(network: IntegerNetwork, node: TapLayer, codes: IntArray) -> IntArray:
     low, high = accumulator_range(network, node)
     # Every partial sum lies between the extremes too, since all taps of an adder layer have one sign;
     # a dot layer's are bounded by the sum of the extremes' magnitudes.
-    dtype = np.int32 if int(high.max()) - int(low.min()) < 2**31 else np.int64
+    dtype: type[np.int32 | np.int64] = np.int32 if int(high.max()) - int(low.min()) < 2**31 else np.int64
     sums = tap_sums(maps.astype(dtype), weight.astype(dtype), stride, groups, adder=node.kind is Kind.ADDER)
     result: IntArray = sums.astype(np.int64)
     return result[:, :, 0, 0] if isinstance(node, Linear) else result
@@ -65,11 +66,9 @@ def _sums(network: IntegerNetwork, node: TapLayer, codes: IntArray) -> IntArray:
 def _pooled(network: IntegerNetwork, node: MaxPool | SumPool, codes: IntArray) -> IntArray:
     maps = codes[:, :, None, None] if codes.ndim == 2 else codes
     if isinstance(node, MaxPool):
-        taps = list(window_taps(pad(maps, node.padding, 0), node.kernel, node.stride))
-        return np.maximum.reduce(taps)  # type: ignore[no-any-return, arg-type]
+        return functools.reduce(np.maximum, window_taps(pad(maps, node.padding, 0), node.kernel, node.stride))
     zero = network.grids[node.source].zero
-    total = sum(tap.astype(np.int64) for tap in window_taps(pad(maps, node.padding, zero), node.kernel, node.stride))
-    assert isinstance(total, np.ndarray)
+    total = functools.reduce(np.add, window_taps(pad(maps, node.padding, zero), node.kernel, node.stride))
     return total.reshape(codes.shape) if codes.ndim == 2 else total
 
 

@@ -6,6 +6,7 @@ Nodes stand in topological order and refer to their sources by name; shapes leav
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -50,18 +51,20 @@ class Grid:
 
     def __post_init__(self) -> None:
         _require(1 <= self.bits <= MAX_SUM_BITS, f"grid bits must be 1 to {MAX_SUM_BITS}, not {self.bits}")
-        _require(np.isfinite(self.scale) and self.scale > 0, f"grid scale must be positive and finite, not {self.scale}")
+        _require(
+            math.isfinite(self.scale) and self.scale > 0, f"grid scale must be positive and finite, not {self.scale}"
+        )
         _require(0 <= self.zero <= self.top, f"grid zero must be a code of {self.bits} bits, not {self.zero}")
 
     @property
     def top(self) -> int:
         """The largest code."""
-        return 2 ** (self.bits - 1) - 1 if self.signed else 2**self.bits - 1
+        return (1 << (self.bits - 1 if self.signed else self.bits)) - 1
 
     @property
     def bottom(self) -> int:
         """The smallest code."""
-        return -(2 ** (self.bits - 1)) if self.signed else 0
+        return -(1 << (self.bits - 1)) if self.signed else 0
 
     @property
     def low(self) -> float:
@@ -244,13 +247,16 @@ class IntegerNetwork:
     def __post_init__(self) -> None:
         object.__setattr__(self, "shapes", {})
         object.__setattr__(self, "grids", {})
-        _require(bool(self.nodes) and isinstance(self.nodes[0], Input), f"network {self.name} must start with its input")
+        _require(
+            bool(self.nodes) and isinstance(self.nodes[0], Input), f"network {self.name} must start with its input"
+        )
         for position, node in enumerate(self.nodes):
             _require(node.name not in self.shapes, f"node names must be unique, not {node.name} twice")
             for source in sources(node):
                 _require(source in self.shapes, f"source of {node.name} must be an earlier node, not {source}")
             _require(
-                position == 0 or not isinstance(node, Input), f"network {self.name} must have one input, not {node.name} too"
+                position == 0 or not isinstance(node, Input),
+                f"network {self.name} must have one input, not {node.name} too",
             )
             self.shapes[node.name] = self._shape(node)
             self.grids[node.name] = self._grid(node)
@@ -355,7 +361,7 @@ class IntegerNetwork:
             self._check_affine(node, node.affine)
         else:
             _require(
-                isinstance(node, SumPool) and node.shortcut is None and self._holds_sums(node, grid),
+                node.shortcut is None and self._holds_sums(node, grid),
                 f"grid of {node.name} must hold every sum of its window, not have {node.grid.bits} bits",
             )
 

@@ -121,4 +121,6 @@ def load(path: Path) -> qn.IntegerNetwork:
         raise
     except Exception as error:
         # Zip, JSON, .npy and constructors raise a dozen types on damaged bytes; all of them mean the same to the caller.
-        raise BadInputError(f"network file must be undamaged, not unreadable ({type(error).__name__}: {error}): {path}") from error
+        raise BadInputError(
+            f"network file must be undamaged, not unreadable ({type(error).__name__}: {error}): {path}"
+        ) from error

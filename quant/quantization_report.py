@@ -66,7 +66,9 @@ def report(network: FloatNetwork, quantized: Quantized, images: NDArray[np.uint8
         rows.append(
             LayerReport(
                 layer=node.name,
-                type=f"{node.kind} {type(node).__name__}" if isinstance(node, qn.Conv2d | qn.Linear) else type(node).__name__,
+                type=f"{node.kind} {type(node).__name__}"
+                if isinstance(node, qn.Conv2d | qn.Linear)
+                else type(node).__name__,
                 bits=grid.bits,
                 clip=grid.high,
                 weight_bits=node.weight_bits if isinstance(node, qn.Conv2d | qn.Linear) else None,

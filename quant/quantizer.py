@@ -253,7 +253,9 @@ def _layer(
     affine = _affine(plan, stage, sums, output, shortcut and shortcut[1])
     name = shortcut and shortcut[0]
     if isinstance(core, fn.Linear):
-        return _Draft(qn.Linear(stage.name, source, core.kind, weight, weight_bits, affine, output, name), sums, clipped)
+        return _Draft(
+            qn.Linear(stage.name, source, core.kind, weight, weight_bits, affine, output, name), sums, clipped
+        )
     node = qn.Conv2d(
         stage.name, source, core.kind, weight, weight_bits, affine, output, core.stride, core.padding, core.groups, name
     )
@@ -291,7 +293,9 @@ def _draft(plan: _Plan, stage: Stage, names: Mapping[str, str], grids: Mapping[s
     return _pool(plan, stage, source, grids[source], shortcut)
 
 
-def _corrected(plan: _Plan, stage: Stage, draft: _Draft, before: qn.IntegerNetwork, codes: qn.IntArray) -> qn.IntegerNode:
+def _corrected(
+    plan: _Plan, stage: Stage, draft: _Draft, before: qn.IntegerNetwork, codes: qn.IntArray
+) -> qn.IntegerNode:
     """The draft with its constants moved so that the mean of each channel's sums is the float network's.
 
     Rounding x and w makes |x - w| larger on average (it is convex), by a bias that grows as the codes get narrower; the
@@ -346,7 +350,9 @@ def quantize(
     _check_images(network, images)
     stages = fuse(network)
     if not any(isinstance(stage.core, fn.Conv2d | fn.Linear) for stage in stages):
-        raise BadInputError(f"network {network.name} must have at least one adder, convolution or linear layer, not none")
+        raise BadInputError(
+            f"network {network.name} must have at least one adder, convolution or linear layer, not none"
+        )
     progress("calibrating")
     plan = _Plan(network, stages, options or QuantizerOptions(), _calibrate(network, stages, images))
     # Float tensors are named after the last node of their stage, integer ones after the first.

@@ -49,4 +49,6 @@ def round_to_digits(values: NDArray[np.float64], digits: int) -> NDArray[np.int6
     if digits < 1:
         raise BadInputError(f"signed digits must be at least 1, not {digits}")
     rounded = np.rint(values).astype(np.int64)
-    return np.array([keep_digits(int(value), digits) for value in rounded.ravel()], dtype=np.int64).reshape(values.shape)
+    return np.array([keep_digits(int(value), digits) for value in rounded.ravel()], dtype=np.int64).reshape(
+        values.shape
+    )

@@ -1,32 +1,35 @@
 """Sums over taps, shared by the float model and the golden model: windows as a matrix, then one pass per tap.
 
-Nothing of the size filters x taps x positions is ever built: a block holds `taps x block positions` and `filters x block positions`.
+Nothing of the size filters x taps x positions is ever built: a block holds `taps x positions` and `filters x positions` of
+a few thousand positions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quant.float_network import Pair, window_output
 
-AnyArray = NDArray[np.generic]
+Number = TypeVar("Number", bound=np.number)
+"""The element type: every function returns the one it is given."""
 
 _BLOCK_POSITIONS = 2048
 """Keeps a block of 64 filters in int32 inside 512 KB, so that the three passes per tap stay in the L2 cache."""
 
 
-def pad(maps: AnyArray, padding: Pair, value: float | int) -> AnyArray:
+def pad(maps: NDArray[Number], padding: Pair, value: float | int) -> NDArray[Number]:
     """(N, C, H, W) maps with `value` around them."""
     if padding == (0, 0):
         return maps
     (top, left) = padding
-    return np.pad(maps, ((0, 0), (0, 0), (top, top), (left, left)), constant_values=value)  # type: ignore[no-any-return, call-overload]
+    return np.pad(maps, ((0, 0), (0, 0), (top, top), (left, left)), constant_values=value)
 
 
-def window_taps(padded: AnyArray, kernel: Pair, stride: Pair) -> Iterator[AnyArray]:
+def window_taps(padded: NDArray[Number], kernel: Pair, stride: Pair) -> Iterator[NDArray[Number]]:
     """One (N, C, OH, OW) view per tap of a window, row by row; for pooling."""
     height, width = window_output((padded.shape[2], padded.shape[3]), kernel, stride, (0, 0))
     for row in range(kernel[0]):
@@ -36,7 +39,7 @@ def window_taps(padded: AnyArray, kernel: Pair, stride: Pair) -> Iterator[AnyArr
             ]
 
 
-def _blocks(padded: AnyArray, kernel: Pair, stride: Pair) -> Iterator[tuple[slice, AnyArray]]:
+def _blocks(padded: NDArray[Number], kernel: Pair, stride: Pair) -> Iterator[tuple[slice, NDArray[Number]]]:
     """The window matrix (C * KH * KW, block positions) of a few images at a time; positions run over (N, OH, OW)."""
     height, width = window_output((padded.shape[2], padded.shape[3]), kernel, stride, (0, 0))
     windows = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(2, 3))[:, :, :: stride[0], :: stride[1]]
@@ -49,17 +52,19 @@ def _blocks(padded: AnyArray, kernel: Pair, stride: Pair) -> Iterator[tuple[slic
         )
 
 
-def _adder(matrix: AnyArray, weights: AnyArray) -> AnyArray:
+def _adder(matrix: NDArray[Number], weights: NDArray[Number]) -> NDArray[Number]:
     total = np.zeros((weights.shape[0], matrix.shape[1]), dtype=matrix.dtype)
     difference = np.empty_like(total)
     for tap in range(matrix.shape[0]):
-        np.subtract(matrix[tap][None, :], weights[:, tap][:, None], out=difference)  # type: ignore[arg-type]
-        np.abs(difference, out=difference)  # type: ignore[arg-type]
-        np.subtract(total, difference, out=total)  # type: ignore[arg-type]
+        np.subtract(matrix[tap][None, :], weights[:, tap][:, None], out=difference)
+        np.abs(difference, out=difference)
+        np.subtract(total, difference, out=total)
     return total
 
 
-def tap_sums(padded: AnyArray, weights: AnyArray, stride: Pair, groups: int, *, adder: bool) -> AnyArray:
+def tap_sums(
+    padded: NDArray[Number], weights: NDArray[Number], stride: Pair, groups: int, *, adder: bool
+) -> NDArray[Number]:
     """`-sum |x - w|` or `sum x * w` over every window.
 
     Args:
@@ -82,6 +87,6 @@ def tap_sums(padded: AnyArray, weights: AnyArray, stride: Pair, groups: int, *, 
         flat = np.ascontiguousarray(weights[mine].reshape(filters // groups, -1))
         theirs = padded[:, group * channels // groups : (group + 1) * channels // groups]
         for images, matrix in _blocks(theirs, kernel, stride):
-            sums = _adder(matrix, flat) if adder else flat @ matrix  # type: ignore[operator]
+            sums = _adder(matrix, flat) if adder else flat @ matrix
             result[images, mine] = sums.reshape(filters // groups, -1, height, width).transpose(1, 0, 2, 3)
     return result

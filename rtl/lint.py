@@ -64,8 +64,8 @@ def lint_with_verilator(sources: Sequence[Path], top: str, parameters: Mapping[s
     """
     verilator = verilator_command()
     overrides = [f"-G{name}={value}" for name, value in (parameters or {}).items()]
-    command = [verilator.program, "--lint-only", "--quiet", "-Wall", "--top-module", top, *overrides, *sources]
-    return _printed(command, verilator.environment)
+    command: list[str | Path] = [verilator.program, "--lint-only", "--quiet", "-Wall", "--top-module", top]
+    return _printed([*command, *overrides, *sources], verilator.environment)
 
 
 def lint(sources: Sequence[Path], top: str, parameters: Mapping[str, int] | None = None) -> list[str]:

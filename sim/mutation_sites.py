@@ -2,7 +2,8 @@
 
 Left out, because a bench of the module cannot see them or they break nothing: the module's header (parameters and ports
 are the caller's) but for the sign of an input, the checks of bad parameters (held by their own tests), the widths of
-localparams, and the steps of loops (a loop that runs backwards never ends).
+localparams, the steps of loops (a loop that runs backwards never ends), and what would only make a part select or a
+replication wider, since an assignment cuts it again.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from pyslang.syntax import (
     LiteralExpressionSyntax,
     LoopGenerateSyntax,
     ModuleDeclarationSyntax,
+    MultipleConcatenationExpressionSyntax,
     NamedPortConnectionSyntax,
     NetDeclarationSyntax,
     PrefixUnaryExpressionSyntax,
@@ -76,7 +78,7 @@ class MutationKind(enum.StrEnum):
     CONSTANT = "constant"
     """0 becomes 1, 1 becomes 0, any other n becomes n + 1."""
     WIDTH = "width"
-    """A net, a register or a memory loses its last bit or word."""
+    """A net, a register, a memory, a part select or a replication loses its last bit or word."""
     SIGN = "sign"
     """`signed` or `$signed` goes."""
     ENABLE = "enable"
@@ -173,8 +175,13 @@ def _changes(node: SyntaxNode, constants: set[str]) -> Iterator[Change]:
     """Yield the changes in `node` and below it."""
     if isinstance(node, IfGenerateSyntax) and _stops_elaboration(node):
         return
-    if isinstance(node, VariableDimensionSyntax):
+    if isinstance(node, VariableDimensionSyntax | RangeSelectSyntax):
         yield from _narrowed(node)
+        return
+    if isinstance(node, MultipleConcatenationExpressionSyntax):
+        if text_of(node.concatenation) != "{1'b0}":  # zeros are what an assignment adds anyway
+            yield _one_less(node.expression)
+        yield from _changes(node.concatenation, constants)
         return
     yield from _own_changes(node, constants)
     children: Iterator[object] = iter(node)
@@ -192,16 +199,22 @@ def _stops_elaboration(node: IfGenerateSyntax) -> bool:
     return "u_error" in names
 
 
-def _narrowed(dimension: VariableDimensionSyntax) -> Iterator[Change]:
-    """A range of a net or a variable without its highest index; ranges of parameters and functions' results stay."""
-    above: SyntaxNode | None = dimension.parent
-    while above is not None and not isinstance(above, DataDeclarationSyntax | NetDeclarationSyntax):
+def _narrowed(node: VariableDimensionSyntax | RangeSelectSyntax) -> Iterator[Change]:
+    """A part select, or the range of a net or a variable, without its highest index; parameters' ranges stay."""
+    above: SyntaxNode | None = node
+    while isinstance(node, VariableDimensionSyntax) and not isinstance(
+        above, DataDeclarationSyntax | NetDeclarationSyntax
+    ):
+        if above is None:
+            return
         above = above.parent
-    if above is not None:
-        for select in nodes(dimension):
-            if isinstance(select, RangeSelectSyntax):
-                highest = select.right if text_of(select.left) == "0" else select.left
-                yield (MutationKind.WIDTH, *_span(highest), f"{_source(highest)}-1")
+    for select in nodes(node):
+        if isinstance(select, RangeSelectSyntax):
+            yield _one_less(select.right if text_of(select.left) == "0" else select.left)
+
+
+def _one_less(size: SyntaxNode) -> Change:
+    return (MutationKind.WIDTH, *_span(size), f"{_source(size)}-1")
 
 
 def _own_changes(node: SyntaxNode, constants: set[str]) -> Iterator[Change]:

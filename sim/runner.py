@@ -46,7 +46,7 @@ class BenchRun:
     timeout_s: float = 600.0
     """Wall-clock limit of the compilation and of the simulation each: broken logic may oscillate for ever."""
     memory_bytes: int = 4 << 30
-    """Address space of the compiler and of the simulator each: a recursion that lost its end would take all there is."""
+    """Address space of the compiler and of the simulator each: a recursion without an end would take all there is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,9 @@ class Mismatch:
     def sentence(self) -> str:
         """What a person needs to find it."""
         return (
-            f"layer {self.layer} must equal the golden model, not differ in image {self.image} at channel {self.channel}, "
-            f"row {self.row}, column {self.column}: expected {self.expected}, actual {self.actual}; waveform: {self.waveform}"
+            f"layer {self.layer} must equal the golden model, not differ in image {self.image} at channel "
+            f"{self.channel}, row {self.row}, column {self.column}: expected {self.expected}, actual {self.actual}; "
+            f"waveform: {self.waveform}"
         )
 
 
@@ -128,7 +129,7 @@ def _play(design: Design, job: _Job) -> dict[str, Any]:
 
 
 def _jobs(folder: Path, codes: IntArray, processes: int, gap_percent: int, waves: bool) -> list[_Job]:
-    """Images split evenly over the processes; with waves the first image runs alone, so that the waveform stays small."""
+    """Images split evenly over the processes; with waves the first runs alone, so that the waveform stays small."""
     first = 1 if waves else 0
     jobs = [_Job(folder / "waves", codes[:1], 0, gap_percent, True)] if waves else []
     rest = np.array_split(np.arange(first, len(codes)), processes)
@@ -151,7 +152,7 @@ def simulate(
     waves: bool = False,
     gap_percent: int = 0,
     processes: int | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = lambda _done, _total: None,
 ) -> Simulation:
     """Play images to the design in `folder` and compare every value of every layer with the golden model.
 
@@ -159,22 +160,26 @@ def simulate(
         folder: a design printed by `rtl.generator.print_design`; build files go to its folder `simulation`.
         codes: input codes (N, C, H, W) as `quant.golden.encode` gives them.
         waves: keep a waveform of the first image.
-        gap_percent: share of clocks in which either stream pauses.
+        gap_percent: share of clocks in which either stream pauses, 0 to 99.
         processes: simulators at once; default one per processor.
         progress: told how many layers are done.
 
     Raises:
-        BadInputError: no images, codes that do not fit, a folder that is no design.
+        BadInputError: no images, codes or options that do not fit, a folder that is no design.
         MissingToolError: no simulator.
         MismatchError: the bench failed in a way that names no element (it hung, or the stream broke its protocol).
     """
     version = require_icarus()
     design, network = load_design(folder)
     if codes.ndim != 4 or codes.shape[1:] != network.input.shape or not len(codes):
-        raise BadInputError(f"codes must be of shape (N, {network.input.shape}) with N at least 1, not {codes.shape}")
-    jobs = _jobs(folder / BUILD_FOLDER, codes, processes or os.cpu_count() or 1, gap_percent, waves)
+        shape = ", ".join(map(str, network.input.shape))
+        raise BadInputError(f"codes must be of shape (N, {shape}) with N at least 1, not {codes.shape}")
+    if not 0 <= gap_percent <= 99:
+        raise BadInputError(f"gap percent must be 0 to 99, not {gap_percent}")
+    workers = processes or os.cpu_count() or 1
+    jobs = _jobs(folder / BUILD_FOLDER, codes, workers, gap_percent, waves)
     total = len(codes) * len(design.layers)
-    with ThreadPoolExecutor(max_workers=processes or os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(max_workers=workers) as pool:
         pending = {pool.submit(_play, design, job): job for job in jobs}
         running = set(pending)
         while running:

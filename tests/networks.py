@@ -1,7 +1,7 @@
 """Small float networks that every room tests with: random weights, batch norms whose statistics are the layers' own.
 
-An adder layer's sums lie far from zero and spread little; only a batch norm that knows both lets a signal through. So each
-norm here is measured on random images while the network is built.
+An adder layer's sums lie far from zero and spread little; only a batch norm that knows both lets a signal through. So
+each norm here is measured on random images while the network is built.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ def random_images(shape: tuple[int, int, int], count: int, seed: int = 0) -> NDA
     """`count` uint8 images (N, C, H, W): a random gradient with noise, so that neighbours resemble each other."""
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[0 : shape[1], 0 : shape[2]] / max(shape[1:])
-    slopes = rng.normal(0, 90, (2, count, shape[0], 1, 1))
+    slopes = rng.uniform(-120, 120, (2, count, shape[0], 1, 1))
     level = rng.uniform(60, 200, (count, shape[0], 1, 1))
-    values = level + slopes[0] * rows + slopes[1] * columns + rng.normal(0, 25, (count, *shape))
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    values = level + slopes[0] * rows + slopes[1] * columns + rng.uniform(-40, 40, (count, *shape))
+    images: NDArray[np.uint8] = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return images
 
 
 class Builder:
@@ -47,7 +48,7 @@ class Builder:
     def __init__(self, name: str, shape: tuple[int, int, int], seed: int) -> None:
         self.name = name
         self.rng = np.random.default_rng(seed)
-        self.images = random_images(shape, 8, seed + 1)
+        self.images = random_images(shape, 32, seed + 1)
         mean, std = np.linspace(0.4, 0.5, shape[0]), np.linspace(0.2, 0.25, shape[0])
         self.nodes: list[FloatNode] = [Input("image", shape, mean, std)]
 
@@ -63,7 +64,7 @@ class Builder:
         return next(value for node, value in evaluate(self.network(), self.images) if node.name == name)
 
     def weight(self, kind: Kind, source: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """An adder's weights spread wider than its input, so that some are clipped; a dot layer's keep the input's spread."""
+        """An adder's weights spread wider than its input, so that some are clipped; a dot layer keeps the spread."""
         if kind is DOT:
             return self.rng.normal(0, 1 / np.sqrt(np.prod(shape[1:])), shape)
         value = self.value(source)
@@ -93,11 +94,11 @@ class Builder:
     def norm(self, name: str, source: str) -> str:
         """A batch norm with the statistics of `source`; the second channel's gamma is negative."""
         value = self.value(source)
-        axes = (0,) if value.ndim == 2 else (0, 2, 3)
-        gamma, beta = self.rng.uniform(0.6, 1.4, value.shape[1]), self.rng.normal(0, 0.3, value.shape[1])
-        gamma[1:2] *= -1
-        mean, variance = (f(value, axis=axes, dtype=np.float64) for f in (np.mean, np.var))
-        return self.append(BatchNorm(name, source, gamma, beta, mean, variance, 1e-5))
+        samples = np.moveaxis(value, 1, 0).reshape(value.shape[1], -1).astype(np.float64)
+        sign = np.where(np.arange(len(samples)) == 1, -1.0, 1.0)
+        gamma = sign * self.rng.uniform(0.6, 1.4, len(samples))
+        beta = self.rng.normal(0, 0.3, len(samples))
+        return self.append(BatchNorm(name, source, gamma, beta, samples.mean(axis=1), samples.var(axis=1), 1e-5))
 
     def relu(self, name: str, source: str) -> str:
         return self.append(Relu(name, source))
@@ -147,9 +148,9 @@ def small_lenet(seed: int = 0, size: int = 12, classes: int = 4) -> FloatNetwork
 def every_node_network(seed: int = 0) -> FloatNetwork:
     """Every node type in every role that the integer network knows.
 
-    Both kinds of both layers, groups, non-square windows, strides and paddings, biases, a padded max pool on a signed tensor,
-    pools requantised and exact, additions absorbed by a layer and standing alone, a batch norm and a ReLU of their own,
-    tensors with several readers, a map flattened into a linear layer.
+    Both kinds of both layers, groups, non-square windows, strides and paddings, biases, a padded max pool on a signed
+    tensor, pools requantised and exact, additions absorbed by a layer and standing alone, a batch norm and a ReLU of
+    their own, tensors with several readers, a map flattened into a linear layer.
     """
     net = Builder("every node", (2, 9, 7), seed)
     pooled = net.append(MaxPool("pool.input", "image", (3, 2), (1, 1), (1, 1)))
@@ -171,7 +172,9 @@ def every_node_network(seed: int = 0) -> FloatNetwork:
     return net.network()
 
 
-def quantized(network: FloatNetwork, bits: int = 8, edge_bits: int = 8, images: int = 12, seed: int = 2) -> IntegerNetwork:
+def quantized(
+    network: FloatNetwork, bits: int = 8, edge_bits: int = 8, images: int = 48, seed: int = 2
+) -> IntegerNetwork:
     """The network in integers, calibrated on `images` random images; a coarse clip search makes it quick."""
     options = QuantizerOptions(bits=bits, edge_bits=edge_bits, candidates=9)
     return quantize(network, random_images(network.input.shape, images, seed), options).network

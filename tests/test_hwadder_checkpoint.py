@@ -77,9 +77,7 @@ def test_every_form_of_state_dict_loads(form: Callable[[State], Any], is_zip: bo
 
 
 @pytest.mark.parametrize("is_zip", [True, False], ids=["zip", "legacy"])
-def test_tensors_saved_on_a_gpu_load_on_the_cpu(
-    is_zip: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tensors_saved_on_a_gpu_load_on_the_cpu(is_zip: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state = small().state_dict()
     path = tmp_path / "net.pth"
     with monkeypatch.context() as patch:
@@ -160,12 +158,27 @@ def test_a_pickle_that_would_run_code_is_refused_and_not_run(is_zip: bool, tmp_p
     assert not victim.exists()
 
 
+def test_a_legacy_pickle_cannot_change_what_it_is_lent(tmp_path: Path) -> None:
+    path = tmp_path / "net.pth"
+    torch.save({"x": torch.zeros(1)}, path, _use_new_zipfile_serialization=False)
+    whole = path.read_bytes()
+    for name in (b"ctorch._utils\n_rebuild_tensor_v2\n", b"cadder\nadder2d\n"):
+        # The third part of a pickle's state sets attributes: here `dump_patches` of the object named before.
+        forged = b"\x80\x02" + name + b"N}X\x0c\x00\x00\x00dump_patches\x88s\x86b."
+        start = whole.index(b"\x80\x02}q\x00X\x01\x00\x00\x00x")
+        path.write_bytes(whole[:start] + forged)
+        with pytest.raises(BadInputError) as error:
+            read_archive(path)
+        assert str(error.value) == f"checkpoint must be whole, not truncated or damaged: {path}"
+    assert not hasattr(torch._utils._rebuild_tensor_v2, "dump_patches")
+
+
 def test_a_blocked_module_and_an_unknown_class_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "net.pth"
 
     class System:
         def __reduce__(self) -> tuple[Any, ...]:
-            return (sys.modules["posix"].system, ("true",))  # type: ignore[attr-defined]
+            return (sys.modules["posix"].system, ("true",))
 
     for content, name in ((System(), "posix.system"), (OwnModule(), f"{__name__}.OwnModule")):
         torch.save(content, path)
@@ -248,7 +261,10 @@ def test_checkpoints_of_another_network_are_named_and_change_nothing(tmp_path: P
     for content, message in (
         (wrong_shape, "entry layer1.0.conv1.adder of checkpoint must be of shape (2, 2, 3, 3), not (2, 2, 5, 5)"),
         (missing, "checkpoint must match ResNet, not lack layer3.0.conv1.adder, layer3.0.conv2.adder"),
-        (unexpected, "checkpoint must match ResNet, not hold layer4.0.adder, layer4.1.adder, layer4.2.adder and 2 more"),
+        (
+            unexpected,
+            "checkpoint must match ResNet, not hold layer4.0.adder, layer4.1.adder, layer4.2.adder and 2 more",
+        ),
         (
             {**missing, "extra": torch.zeros(1)},
             "checkpoint must match ResNet, not lack layer3.0.conv1.adder, layer3.0.conv2.adder and hold extra",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -36,7 +37,7 @@ def oracle(x: Tensor, weight: Tensor, stride: Pair, padding: Pair, groups: int, 
 
 
 def adapted(raw: Tensor, eta: float) -> Tensor:
-    return raw / raw.norm().clamp(min=1e-12) * eta * raw.numel() ** 0.5
+    return raw * (eta * math.sqrt(raw.numel()) / max(raw.norm().item(), 1e-12))
 
 
 def quarters(*shape: int) -> Tensor:

@@ -60,7 +60,8 @@ def test_lint_can_fail(tmp_path: Path) -> None:
     )
     assert any("%Warning-WIDTHTRUNC" in line for line in lint_with_verilator([source], "narrow"))
     source.write_text(
-        "module narrow (\n    input wire a,\n    output wire b\n);\n    inverter u_a (a, b);\nendmodule\n", encoding="ascii"
+        "module narrow (\n    input wire a,\n    output wire b\n);\n    inverter u_a (a, b);\nendmodule\n",
+        encoding="ascii",
     )
     assert any("Unknown module type: inverter" in line for line in lint_with_icarus([source], "narrow"))
 
@@ -77,8 +78,7 @@ def test_missing_icarus_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     with pytest.raises(MissingToolError) as caught:
         lint_with_icarus(library_sources(), "ram")
     assert str(caught.value) == (
-        "simulator Icarus Verilog must be installed, not missing: "
-        "`apt-get install -y --no-install-recommends iverilog`"
+        "simulator Icarus Verilog must be installed, not missing: `apt-get install -y --no-install-recommends iverilog`"
     )
 
 

@@ -114,7 +114,7 @@ def test_bench_that_stops_early_is_a_mismatch(tmp_path: Path) -> None:
 
 
 def test_bench_that_cannot_be_loaded_is_a_mismatch(tmp_path: Path) -> None:
-    with pytest.raises(MismatchError, match="No module named 'sim.benches.bench_absent'"):
+    with pytest.raises(MismatchError, match=r"No module named 'sim\.benches\.bench_absent'"):
         run_bench(replace(lane_run(tmp_path), bench_module="sim.benches.bench_absent"))
 
 

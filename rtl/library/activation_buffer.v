@@ -28,8 +28,6 @@ module activation_buffer #(
     output wire [LANES*CODE_BITS-1:0] read_data
 );
 
-    localparam LANE_BITS = LANES > 1 ? $clog2(LANES) : 1;
-
     generate
         if (LANES < 1) begin : gen_bad_lanes
             LANES_must_be_at_least_1 u_error ();
@@ -42,8 +40,9 @@ module activation_buffer #(
     genvar i;
     generate
         for (i = 0; i < LANES; i = i + 1) begin : gen_lane
+            localparam [(LANES > 1 ? $clog2(LANES) : 1)-1:0] LANE = i;
             wire write_here;
-            assign write_here = write_enable && write_lane == i[LANE_BITS-1:0];
+            assign write_here = write_enable && write_lane == LANE;
 
             ram #(
                 .WIDTH        (CODE_BITS),

@@ -30,10 +30,9 @@ module channel_cursor #(
     output reg [(LANES > 1 ? $clog2(LANES) : 1)-1:0] lane
 );
 
-    localparam LANE_BITS = LANES > 1 ? $clog2(LANES) : 1;
-    localparam LAST_LANE = LANES - 1;
+    localparam [(LANES > 1 ? $clog2(LANES) : 1)-1:0] LAST_LANE = LANES - 1;
     localparam [ADDRESS_BITS-1:0] ONE_WORD = 1;
-    localparam [LANE_BITS-1:0] ONE_LANE = 1;
+    localparam [(LANES > 1 ? $clog2(LANES) : 1)-1:0] ONE_LANE = 1;
     localparam [COUNT_BITS-1:0] ONE_CHANNEL = 1;
 
     generate
@@ -48,7 +47,7 @@ module channel_cursor #(
         end
     endgenerate
 
-    reg [LANE_BITS-1:0] first_lane_q;
+    reg [(LANES > 1 ? $clog2(LANES) : 1)-1:0] first_lane_q;
     reg [COUNT_BITS-1:0] channels_q;
     reg [COUNT_BITS-1:0] left_q;  // channels from here to the end of the pixel, this one included
     reg [ADDRESS_BITS-1:0] pixel_stride_q;
@@ -74,7 +73,7 @@ module channel_cursor #(
                 next_pixel_q <= next_pixel_q + pixel_stride_q;
             end else begin
                 left_q <= left_q - ONE_CHANNEL;
-                if (lane == LAST_LANE[LANE_BITS-1:0]) begin
+                if (lane == LAST_LANE) begin
                     word <= word + ONE_WORD;
                     lane <= 0;
                 end else begin

@@ -49,9 +49,9 @@ module lane_array #(
 
     localparam WORD_BITS = IN_LANES * CODE_BITS;
 
-    wire signed [ACC_BITS-1:0] acc [0:OUT_LANES-1];
-    wire signed [ACC_BITS-1:0] selected;
-    wire signed [ACC_BITS-1:0] adder_result;
+    wire [ACC_BITS-1:0] acc [0:OUT_LANES-1];
+    wire [ACC_BITS-1:0] selected;
+    wire [ACC_BITS-1:0] adder_result;
 
     genvar o;
     generate
@@ -83,11 +83,14 @@ module lane_array #(
         if (MIN_FORM) begin : gen_sum_x
             localparam SUM_BITS = CODE_BITS + $clog2(IN_LANES);
 
-            wire        [SUM_BITS-1:0] sum;
-            wire signed [ACC_BITS-1:0] sum_x;
-            reg                        valid_q;
-            reg                        first_q;
-            reg         [SUM_BITS-1:0] sum_q;
+            wire                adder_valid;
+            wire [SUM_BITS-1:0] sum;
+            wire [ACC_BITS-1:0] sum_x;
+            reg                 valid_q;
+            reg                 first_q;
+            reg  [SUM_BITS-1:0] sum_q;
+
+            assign adder_valid = in_valid && !in_dot;
 
             adder_tree #(
                 .LANES (IN_LANES),
@@ -102,8 +105,8 @@ module lane_array #(
                 if (rst)
                     valid_q <= 1'b0;
                 else
-                    valid_q <= in_valid && !in_dot;
-                if (in_valid && !in_dot) begin
+                    valid_q <= adder_valid;
+                if (adder_valid) begin
                     first_q <= in_first;
                     sum_q   <= sum;
                 end

@@ -26,7 +26,12 @@ module operand_gate #(
     // operands
     output wire [LANES*CODE_BITS-1:0] out_data
 );
-    localparam LANE_BITS = LANES > 1 ? $clog2(LANES) : 1;
+    wire [LANES-1:0] below_slice;
+    wire [LANES-1:0] above_slice;
+    wire [LANES-1:0] idle;
+    assign below_slice = ~({LANES{1'b1}} << first_lane);
+    assign above_slice = ({LANES{1'b1}} << last_lane) << 1;
+    assign idle = ({LANES{in_first_word}} & below_slice) | ({LANES{in_last_word}} & above_slice);
 
     genvar lane;
     generate
@@ -34,11 +39,8 @@ module operand_gate #(
             LANES_must_be_at_least_1 u_error ();
         end
         for (lane = 0; lane < LANES; lane = lane + 1) begin : gen_lane
-            localparam [LANE_BITS-1:0] INDEX = lane;
-            wire idle;
-            assign idle = (in_first_word && INDEX < first_lane) || (in_last_word && INDEX > last_lane);
             assign out_data[(lane+1)*CODE_BITS-1:lane*CODE_BITS] =
-                idle ? {CODE_BITS{1'b0}} : in_padded ? in_pad_code : in_data[(lane+1)*CODE_BITS-1:lane*CODE_BITS];
+                idle[lane] ? {CODE_BITS{1'b0}} : in_padded ? in_pad_code : in_data[(lane+1)*CODE_BITS-1:lane*CODE_BITS];
         end
     endgenerate
 endmodule

@@ -74,8 +74,17 @@ module tap_sequencer #(
 );
     localparam [COUNT_BITS-1:0] IN_LANES_COUNT = IN_LANES;
     localparam [COUNT_BITS-1:0] OUT_LANES_COUNT = OUT_LANES;
+    // CODE_BITS is at most 8, so nothing is cut off.
+    /* verilator lint_off WIDTHTRUNC */
     localparam [2:0] HIGHEST_BIT = CODE_BITS - 1;
+    /* verilator lint_on WIDTHTRUNC */
     localparam [COUNT_BITS-1:0] ONE = 1;
+
+    generate
+        if (CODE_BITS < 2 || CODE_BITS > 8) begin : gen_check_code_bits
+            CODE_BITS_must_be_2_to_8 u_error ();
+        end
+    endgenerate
 
     // sweep control
     reg running_q;

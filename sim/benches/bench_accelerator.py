@@ -1,7 +1,7 @@
 """A whole printed accelerator against the golden model: every value of every layer, and the output stream.
 
-Driver: images as codes on the input stream. Monitors: the trace port and the output stream. Model: quant's golden model on
-the network file of the design. Checker: each value as it appears; the first difference ends the simulation.
+Driver: images as codes on the input stream. Monitors: the trace port and the output stream. Model: quant's golden model
+on the network file of the design. Checker: each value as it appears; the first difference ends the simulation.
 
 The run is described by the JSON file that HWADDER_JOB names: `design` (folder), `codes` (.npy of shape (N, C, H, W)),
 `gap_percent` (share of clocks in which a stream's side pauses), `first_image` (its number for messages), `result` and
@@ -31,7 +31,8 @@ from rtl.program import TracedLayer
 
 _PERIOD_NS = 10
 _STALL_NS = 50_000_000
-"""Simulated time without any progress after which the design hangs: above the longest layer of any network that fits."""
+"""Simulated time without progress after which the design hangs: above the longest layer of any network that fits."""
+_QUIET_CLOCKS = 16
 
 
 class _Checker:
@@ -70,7 +71,9 @@ def _number(signal: Any) -> int | str:
     return value.to_signed() if value.is_resolvable else str(value)
 
 
-async def _drive(dut: Any, images: list[IntArray], starts_ns: list[float], gaps: random.Random, gap_percent: int) -> None:
+async def _drive(
+    dut: Any, images: list[IntArray], starts_ns: list[float], gaps: random.Random, gap_percent: int
+) -> None:
     for codes in images:
         for position, code in enumerate(codes.tolist()):
             while gap_percent and gaps.randrange(100) < gap_percent:
@@ -103,7 +106,9 @@ async def _watch_trace(dut: Any, checker: _Checker) -> None:
             Path(checker.job["progress"]).write_text(f"{image * len(checker.layers) + layer.index}")
 
 
-async def _watch_output(dut: Any, checker: _Checker, ends_ns: list[float], gaps: random.Random, gap_percent: int) -> None:
+async def _watch_output(
+    dut: Any, checker: _Checker, ends_ns: list[float], gaps: random.Random, gap_percent: int
+) -> None:
     layer = checker.layers[-1]
     dut.m_axis_tready.value = 1
     for image, values in enumerate(checker.outputs):
@@ -153,6 +158,10 @@ async def equals_golden_model(dut: Any) -> None:
         await _watch_trace(dut, checker)
         await output
         await driver
+        for _ in range(_QUIET_CLOCKS):
+            await RisingEdge(dut.clk)
+            assert not dut.trace_valid.value, "trace must end with the last layer"
+            assert not dut.m_axis_tvalid.value, "output must end with the last image"
         assert not dut.tlast_error.value, "tlast error must stay low for well-formed images"
     finally:
         result = {

@@ -1,4 +1,4 @@
-"""Bench of lane_array: random words while lanes are drained in any order, and whole layers against their definitions."""
+"""Bench of lane_array: random words while lanes are drained in any order, whole layers against their definitions."""
 
 from __future__ import annotations
 
@@ -101,7 +101,9 @@ async def layers_equal_their_definitions(dut: Any) -> None:
         reset = IDLE | hold | {"rst": 1, "in_x": 0, "in_w": 0}
         await run_lockstep(dut, model, [reset, *(tap | hold for tap in taps), still, still])
         for lane in range(lanes):
-            pairs = [tap for xs, word in zip(xs_of_word, weights, strict=True) for tap in zip(xs, word[lane], strict=True)]
+            pairs = [
+                tap for xs, word in zip(xs_of_word, weights, strict=True) for tap in zip(xs, word[lane], strict=True)
+            ]
             if dot:
                 expected = sum(x * signed(w, bits) for x, w in pairs)
             else:

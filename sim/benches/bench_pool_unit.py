@@ -85,4 +85,6 @@ async def sums_fill_the_register(dut: Any) -> None:
     still = word | {"in_valid": 0}
     await run_lockstep(dut, model, [word | {"rst": 1}, word | {"in_first": 1}, *[word] * count, still, still, still])
     drained = int(dut.drain_acc.value)
-    assert drained == (count + 1) * top % model.modulus, f"drain_acc must be the sum of {count + 1} words, not {drained}"
+    assert drained == (count + 1) * top % model.modulus, (
+        f"drain_acc must be the sum of {count + 1} words, not {drained}"
+    )

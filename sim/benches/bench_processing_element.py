@@ -1,4 +1,4 @@
-"""Bench of processing_element: random words of both kinds clock by clock, and whole layers against their definitions."""
+"""Bench of processing_element: random words of both kinds clock by clock, whole layers against their definitions."""
 
 from __future__ import annotations
 

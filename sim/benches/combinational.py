@@ -1,4 +1,4 @@
-"""The loop that the benches of combinational modules share: drive the inputs, let them settle, compare with the model."""
+"""The loop that benches of combinational modules share: drive the inputs, let them settle, compare with the model."""
 
 from __future__ import annotations
 
