@@ -202,8 +202,12 @@ class _Flow:
             self.dataset = load_dataset(options.data)
             if FlowStep.SIMULATE in steps:
                 verbs.first_test_images(self.dataset, options.images)
-        if options.out.exists() and not options.out.is_dir():
-            raise BadInputError(f"output folder must be a folder, not an existing file: {options.out}")
+        try:
+            options.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInputError(
+                f"output {options.out} must be a writable folder, not refused by the system ({error.strerror})"
+            ) from error
 
     @property
     def checkpoint(self) -> Path:

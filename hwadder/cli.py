@@ -51,10 +51,12 @@ _PIPE_COLUMNS = 120
 
 data_option = click.option("--data", required=True, help=_DATA_HELP)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-lane_option = click.option("--lane", type=click.Choice(list(LaneForm)), default="min", show_default=True)
+lane_option = click.option(
+    "--lane", type=click.Choice([each.value for each in LaneForm]), default="min", show_default=True
+)
 precision_option = click.option(
     "--precision",
-    type=click.Choice(list(Precision)),
+    type=click.Choice([each.value for each in Precision]),
     default="fp32",
     show_default=True,
     help="Which rows of the table price the operations.",
@@ -245,8 +247,8 @@ def simulate(folder: Path, data: str, images: int, waves: bool, as_json: bool) -
         result = verbs.simulate(folder, data, images, waves=waves, progress=progress)
     _emit(
         simulation_json(result) if as_json else None,
-        f"{result.simulator}: {result.images} images, {result.layers} layers, {result.values_compared:,} values compared, "
-        f"{result.mismatches} mismatches, {result.cycles_per_image:,.0f} cycles per image"
+        f"{result.simulator}: {result.images} images, {result.layers} layers, {result.values_compared:,} values "
+        f"compared, {result.mismatches} mismatches, {result.cycles_per_image:,.0f} cycles per image"
         + (f"; waveform {result.waveform}" if result.waveform else ""),
     )
     if result.mismatch is not None:
@@ -282,8 +284,10 @@ def energy(model: str, precision: str, html: Path | None, csv: Path | None, as_j
 @click.option("--images", default=10, show_default=True, help="Test images to simulate.")
 @precision_option
 @click.option("--out", required=True, type=PATH, help="Folder that keeps every intermediate result.")
-@click.option("--from", "first", type=click.Choice(list(FlowStep)), default="evaluate", show_default=True)
-@click.option("--to", "last", type=click.Choice(list(FlowStep)), default="report", show_default=True)
+@click.option(
+    "--from", "first", type=click.Choice([each.value for each in FlowStep]), default="evaluate", show_default=True
+)
+@click.option("--to", "last", type=click.Choice([each.value for each in FlowStep]), default="report", show_default=True)
 @json_option
 @_exit_codes
 def flow(

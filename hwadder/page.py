@@ -65,8 +65,8 @@ def _quantization(quantization: Record) -> Section:
     return Section(
         "Quantization, layer by layer",
         paragraphs=(
-            "Activations and weights of an adder layer share one grid. Weights outside it are clipped without loss: what "
-            "they lose is a constant of the output channel. Widths are proven from the real weights.",
+            "Activations and weights of an adder layer share one grid. Weights outside it are clipped without loss: "
+            "what they lose is a constant of the output channel. Widths are proven from the real weights.",
         ),
         pictures=(plot,),
         tables=(
@@ -92,8 +92,8 @@ def _simulation(simulation: Record) -> Section:
     return Section(
         "Simulation against the golden model",
         paragraphs=(
-            f"{simulation['simulator']} played {simulation['images']} test images to the printed Verilog. Every value of "
-            f"every one of {simulation['layers']} layers was compared with the golden integer model: "
+            f"{simulation['simulator']} played {simulation['images']} test images to the printed Verilog. Every value "
+            f"of every one of {simulation['layers']} layers was compared with the golden integer model: "
             f"{simulation['values_compared']:,} values, "
             + ("all equal." if equal else f"but {Mismatch(**simulation['mismatch']).sentence()}."),
             f"Waveform of the first image: {simulation['waveform']}.",
@@ -129,9 +129,9 @@ def _hardware(network: IntegerNetwork, design: Record) -> Section:
     return Section(
         "Hardware",
         paragraphs=(
-            f"Module {design['top']}: {parameters['IN_LANES']} x {parameters['OUT_LANES']} = {lanes} {form} lanes run the "
-            f"{len(network.layers)} layers one after the other. No multiplier: affine steps are {parameters['DIGITS']} "
-            "shifts and adds, dot-product layers go bit by bit.",
+            f"Module {design['top']}: {parameters['IN_LANES']} x {parameters['OUT_LANES']} = {lanes} {form} lanes run "
+            f"the {len(network.layers)} layers one after the other. No multiplier: affine steps are "
+            f"{parameters['DIGITS']} shifts and adds, dot-product layers go bit by bit.",
         ),
         tables=(
             Table(("memory", "words", "bits a word", "KiB"), rows, ("words", "bits a word", "KiB"), "Memories"),

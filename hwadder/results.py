@@ -1,4 +1,4 @@
-"""The verbs' results as JSON objects: what --json prints, and what `flow` keeps between its steps and shows on its page."""
+"""The verbs' results as JSON objects: what --json prints, and what `flow` keeps between its steps."""
 
 from __future__ import annotations
 

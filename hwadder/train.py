@@ -30,6 +30,7 @@ _LEAST = {
     "shift_pixels": 0,
     "rotate_degrees": 0,
     "scale_fraction": 0,
+    "warp_pixels": 0,
     "validation_every": 2,
 }
 
@@ -50,6 +51,7 @@ class TrainConfig:
     shift_pixels: int = 2
     rotate_degrees: float = 12.0
     scale_fraction: float = 0.12
+    warp_pixels: float = 1.0
     flip: bool = False
     validation_every: int = 10
     seed: int = 0
@@ -140,8 +142,8 @@ def augmented(images: Tensor, config: TrainConfig) -> Tensor:
     """uint8 images (N, C, H, W), each moved, turned, scaled and mirrored at random within the configuration's bounds;
     black moves in."""
     count, _, height, width = images.shape
-    if config.rotate_degrees or config.scale_fraction:
-        images = _turned(images, math.radians(config.rotate_degrees), config.scale_fraction)
+    if config.rotate_degrees or config.scale_fraction or config.warp_pixels:
+        images = _deformed(images, math.radians(config.rotate_degrees), config.scale_fraction, config.warp_pixels)
     if config.shift_pixels:
         padded = F.pad(images, (config.shift_pixels,) * 4)
         top, left = torch.randint(0, 2 * config.shift_pixels + 1, (2, count, 1))
@@ -153,13 +155,20 @@ def augmented(images: Tensor, config: TrainConfig) -> Tensor:
     return images.contiguous()
 
 
-def _turned(images: Tensor, radians: float, fraction: float) -> Tensor:
-    """Each image turned by up to `radians` and scaled on each axis by up to `fraction`, uniformly drawn."""
-    angle, across, down = torch.rand(3, len(images)) * 2 - 1
+def _deformed(images: Tensor, radians: float, fraction: float, warp_pixels: float) -> Tensor:
+    """Each image turned by up to `radians` and scaled on each axis by up to `fraction`, both uniformly drawn, and bent
+    by a smooth field of displacements with a standard deviation of about `warp_pixels`."""
+    count, _, height, width = images.shape
+    angle, across, down = torch.rand(3, count) * 2 - 1
     cosine, sine = torch.cos(angle * radians), torch.sin(angle * radians)
-    across, down, zero = 1 + across * fraction, 1 + down * fraction, torch.zeros(len(images))
+    across, down, zero = 1 + across * fraction, 1 + down * fraction, torch.zeros(count)
     rows = torch.stack([across * cosine, -across * sine, zero, down * sine, down * cosine, zero], dim=1)
     grid = F.affine_grid(rows.view(-1, 2, 3), list(images.shape), align_corners=False)
+    # One draw per quarter of an axis, interpolated: neighbours move together (Simard et al., ICDAR 2003).
+    field = F.interpolate(torch.randn(count, 2, 4, 4), (height, width), mode="bicubic", align_corners=False)
+    # The grid's axes run from -1 to 1.
+    pixels = torch.tensor([2 / width, 2 / height])
+    grid += field.permute(0, 2, 3, 1) * pixels * warp_pixels
     return F.grid_sample(images.float(), grid, align_corners=False).round().byte()
 
 

@@ -71,7 +71,8 @@ def _evaluate(node: FloatNode, inputs: list[Array]) -> Array:
     if isinstance(node, Flatten):
         return value.reshape(value.shape[0], -1)
     assert isinstance(node, Argmax)
-    return value.argmax(axis=1).astype(np.float32)
+    indices: NDArray[np.int64] = value.argmax(axis=1)
+    return indices.astype(np.float32)
 
 
 def evaluate(network: FloatNetwork, images: NDArray[np.uint8]) -> Iterator[tuple[FloatNode, Array]]:

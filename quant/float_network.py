@@ -171,6 +171,10 @@ def _window_shape(node: Conv2d | MaxPool | AveragePool, channels: int, size: Pai
         f"window of {node.name} must have kernel and stride of at least 1 and padding of at least 0, "
         f"not kernel {kernel}, stride {node.stride}, padding {node.padding}",
     )
+    _require(
+        all(p < k for p, k in zip(node.padding, kernel, strict=True)),
+        f"padding of {node.name} must be smaller than its kernel {kernel}, not {node.padding}",
+    )
     output = window_output(size, kernel, node.stride, node.padding)
     _require(min(output) >= 1, f"kernel of {node.name} must fit its padded input, not be {kernel} on {size}")
     return (channels, *output)
@@ -179,8 +183,24 @@ def _window_shape(node: Conv2d | MaxPool | AveragePool, channels: int, size: Pai
 def output_shape(node: FloatNode, inputs: tuple[Shape, ...]) -> Shape:
     """Shape of a node's output from its inputs' shapes; raises BadInputError when they do not fit."""
     if isinstance(node, Input):
+        channels = node.shape[0]
+        _require(
+            node.mean.shape == node.std.shape == (channels,),
+            f"mean and std of {node.name} must have {channels} entries, not shapes {node.mean.shape} and {node.std.shape}",
+        )
+        _require(bool((node.std > 0).all()), f"std of {node.name} must be positive, not {node.std.min()}")
         return node.shape
     shape = inputs[0]
+    if isinstance(node, Conv2d | Linear):
+        axes = 4 if isinstance(node, Conv2d) else 2
+        _require(
+            node.weight.ndim == axes and node.weight.size > 0,
+            f"weights of {node.name} must have {axes} axes and not be empty, not be of shape {node.weight.shape}",
+        )
+        _require(
+            node.bias is None or node.bias.shape == node.weight.shape[:1],
+            f"bias of {node.name} must have {node.weight.shape[0]} entries, not shape {np.shape(node.bias)}",
+        )
     if isinstance(node, Conv2d):
         channels, height, width = _map_shape(node, shape)
         filters, per_group, kernel_height, kernel_width = node.weight.shape
@@ -197,9 +217,12 @@ def output_shape(node: FloatNode, inputs: tuple[Shape, ...]) -> Shape:
         )
         return (node.weight.shape[0],)
     if isinstance(node, BatchNorm):
+        for attribute in ("gamma", "beta", "mean", "variance"):
+            found = getattr(node, attribute).shape
+            _require(found == shape[:1], f"{attribute} of {node.name} must have {shape[0]} entries, not shape {found}")
         _require(
-            node.gamma.shape == (shape[0],),
-            f"batch norm {node.name} must have {shape[0]} channels, not {node.gamma.shape[0]}",
+            bool((node.variance + node.epsilon > 0).all()),
+            f"variance of {node.name} must be positive with its epsilon {node.epsilon}, not {node.variance.min()}",
         )
         return shape
     if isinstance(node, Add):
@@ -233,6 +256,14 @@ class FloatNetwork:
         )
         shapes: dict[str, Shape] = {}
         for node in self.nodes:
+            _require(
+                node is self.nodes[0] or not isinstance(node, Input),
+                f"network {self.name} must have one input, not {node.name} too",
+            )
+            _require(
+                node is self.nodes[-1] or not isinstance(node, Argmax),
+                f"argmax {node.name} must be the last node, not read",
+            )
             _require(node.name not in shapes, f"node names must be unique, not {node.name} twice")
             for source in sources(node):
                 _require(source in shapes, f"source of {node.name} must be an earlier node, not {source}")

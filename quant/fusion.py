@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quant.errors import BadInputError
 from quant.float_network import (
     Add,
     Argmax,
@@ -115,9 +114,6 @@ def fuse(network: FloatNetwork) -> tuple[Stage, ...]:
             continue
         if isinstance(node, MaxPool | Flatten | Argmax):
             stage = Stage((node,), None, node.source)
-        elif isinstance(node, Add) and node.name in branches:
-            # Its main branch has absorbed it unless the branch's layer comes later, which order forbids.
-            raise BadInputError(f"addition {node.name} must follow the layer that absorbs it, not stand alone")
         else:
             stage = _follow(network, node, branches)
         taken.update(member.name for member in stage.nodes)

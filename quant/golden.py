@@ -57,9 +57,12 @@ def _sums(network: IntegerNetwork, node: TapLayer, codes: IntArray) -> IntArray:
     low, high = accumulator_range(network, node)
     # Every partial sum lies between the extremes too, since all taps of an adder layer have one sign;
     # a dot layer's are bounded by the sum of the extremes' magnitudes.
-    dtype: type[np.int32 | np.int64] = np.int32 if int(high.max()) - int(low.min()) < 2**31 else np.int64
-    sums = tap_sums(maps.astype(dtype), weight.astype(dtype), stride, groups, adder=node.kind is Kind.ADDER)
-    result: IntArray = sums.astype(np.int64)
+    adder = node.kind is Kind.ADDER
+    if int(high.max()) - int(low.min()) < 2**31:
+        sums = tap_sums(maps.astype(np.int32), weight.astype(np.int32), stride, groups, adder=adder)
+        result = sums.astype(np.int64)
+    else:
+        result = tap_sums(maps, weight, stride, groups, adder=adder)
     return result[:, :, 0, 0] if isinstance(node, Linear) else result
 
 
@@ -85,7 +88,8 @@ def compute(network: IntegerNetwork, node: IntegerNode, tensors: Mapping[str, In
     if isinstance(node, Flatten):
         return value.reshape(value.shape[0], -1)
     if isinstance(node, Argmax):
-        return value.argmax(axis=1)
+        indices: IntArray = value.argmax(axis=1)
+        return indices
     if isinstance(node, MaxPool):
         return _pooled(network, node, value)
     acc = layer_sums(network, node, value)

@@ -23,6 +23,9 @@ MAX_CODE_BITS = 8
 MAX_SUM_BITS = 32
 """Widest tensor of any kind (exact pooled sums, logits)."""
 MAX_SHIFT = 31
+MAX_WEIGHT_BITS = 16
+MAX_STEP_BITS = 63
+"""Width that no sum of an affine step may exceed, so that 64-bit integers compute it exactly."""
 
 
 def _require(condition: bool, message: str) -> None:
@@ -50,6 +53,7 @@ class Grid:
     signed: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", float(self.scale))
         _require(1 <= self.bits <= MAX_SUM_BITS, f"grid bits must be 1 to {MAX_SUM_BITS}, not {self.bits}")
         _require(
             math.isfinite(self.scale) and self.scale > 0, f"grid scale must be positive and finite, not {self.scale}"
@@ -258,6 +262,10 @@ class IntegerNetwork:
                 position == 0 or not isinstance(node, Input),
                 f"network {self.name} must have one input, not {node.name} too",
             )
+            _require(
+                node is self.nodes[-1] or not isinstance(node, Argmax),
+                f"argmax {node.name} must be the last node, not read",
+            )
             self.shapes[node.name] = self._shape(node)
             self.grids[node.name] = self._grid(node)
             self._check(node)
@@ -376,7 +384,10 @@ class IntegerNetwork:
                 f"weight bits of adder layer {node.name} must be its input's {source.bits}, not {node.weight_bits}",
             )
         else:
-            _require(1 <= node.weight_bits <= 16, f"weight bits of {node.name} must be 1 to 16, not {node.weight_bits}")
+            _require(
+                1 <= node.weight_bits <= MAX_WEIGHT_BITS,
+                f"weight bits of {node.name} must be 1 to {MAX_WEIGHT_BITS}, not {node.weight_bits}",
+            )
             low, high = -(2 ** (node.weight_bits - 1)), 2 ** (node.weight_bits - 1) - 1
         _require(
             bool(node.weight.size) and node.weight.min() >= low and node.weight.max() <= high,
@@ -403,3 +414,18 @@ class IntegerNetwork:
                 f"shortcut of {node.name} must be unsigned codes of shape {shape}, "
                 f"not {shortcut.bits} bits of shape {self.shapes[node.shortcut]}",
             )
+        # Python's integers: the bound itself must not overflow where the rule is broken.
+        reach = self._largest_sum(node) * int(max(abs(int(m)) for m in affine.multiplier))
+        reach += max(abs(int(c)) for c in affine.constant) + affine.rounding
+        reach += 0 if node.shortcut is None else self.grids[node.shortcut].top * abs(affine.shortcut_multiplier)
+        _require(
+            reach < 2 ** (MAX_STEP_BITS - 1),
+            f"affine step of {node.name} must fit {MAX_STEP_BITS} bits for any input, not need {reach.bit_length() + 1}",
+        )
+
+    def _largest_sum(self, node: Conv2d | Linear | SumPool) -> int:
+        """A bound of `|acc|` from the number of taps and the widths alone."""
+        top = self.grids[node.source].top
+        if isinstance(node, SumPool):
+            return top * node.kernel[0] * node.kernel[1]
+        return top * taps(node) * (1 if node.kind is Kind.ADDER else 1 << (node.weight_bits - 1))

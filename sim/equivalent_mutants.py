@@ -16,4 +16,125 @@ class EquivalentMutant:
     reason: str
 
 
-EQUIVALENT_MUTANTS: tuple[EquivalentMutant, ...] = ()
+EQUIVALENT_MUTANTS = (
+    EquivalentMutant(
+        "minimum_lane",
+        "assign value = (x «<» w) ? x : w;",
+        "<=",
+        "for x = w both arms are the same",
+    ),
+    EquivalentMutant(
+        "adder_tree",
+        "for (n = «2» * LANES - 1; n >= 1; n = n - 1) begin : gen_node",
+        "3",
+        "adds leaves above node 2*LANES-1, which no adder reads",
+    ),
+    EquivalentMutant(
+        "adder_tree",
+        "for (n = 2 * LANES «-» 1; n >= 1; n = n - 1) begin : gen_node",
+        "+",
+        "adds leaves above node 2*LANES-1, which no adder reads",
+    ),
+    EquivalentMutant(
+        "adder_tree",
+        "for (n = 2 * LANES - «1»; n >= 1; n = n - 1) begin : gen_node",
+        "0",
+        "adds leaf 2*LANES, which no adder reads",
+    ),
+    EquivalentMutant(
+        "adder_tree",
+        "for (n = 2 * LANES - 1; n >= «1»; n = n - 1) begin : gen_node",
+        "0",
+        "adds node 0 above the root, which nothing reads",
+    ),
+    EquivalentMutant(
+        "adder_tree",
+        "localparam BITS = SUM_BITS - $clog2(n + «1») + 1;",
+        "0",
+        "differs where n is a power of two: that node is one bit wider, and the bit is 0 because no node overflows",
+    ),
+    EquivalentMutant(
+        "accumulator",
+        "wire [«ACC_BITS-1»:0] step;",
+        "ACC_BITS-1-1",
+        "SUM_BITS < ACC_BITS, so the top bit of the unsigned step is 0, and the addition extends by 0",
+    ),
+    EquivalentMutant(
+        "processing_element",
+        "if («in_valid») begin",
+        "1'b1",
+        "saves toggling only: the accumulator ignores the registers while valid_q is 0, which follows in_valid",
+    ),
+    EquivalentMutant(
+        "lane_array",
+        "if («adder_valid») begin",
+        "1'b1",
+        "saves toggling only: the accumulator ignores the registers while valid_q is 0, which follows adder_valid",
+    ),
+    EquivalentMutant(
+        "requantizer",
+        "input wire «signed» [ACC_BITS-1:0] in_acc,",
+        "",
+        "in_acc is read only inside a concatenation, which copies its sign bit",
+    ),
+    EquivalentMutant(
+        "requantizer",
+        "input wire «signed» [CONST_BITS-1:0] in_constant,",
+        "",
+        "in_constant is read only inside a concatenation, which copies its sign bit",
+    ),
+    EquivalentMutant(
+        "requantizer",
+        "for (d = 0; d «<» DIGITS; d = d + 1) begin",
+        "<=",
+        "DIGITS shifts by 7 leave no digit, and the digit 0 adds nothing",
+    ),
+    EquivalentMutant(
+        "requantizer",
+        "wire [«AFFINE_BITS-1»:0] shortcut;",
+        "AFFINE_BITS-1-1",
+        "CODE_BITS < AFFINE_BITS, so the top bit is 0, and the function's argument extends by 0",
+    ),
+    EquivalentMutant(
+        "requantizer",
+        "wire [«AFFINE_BITS-1»:0] rounding;",
+        "AFFINE_BITS-1-1",
+        "in_shift < AFFINE_BITS, so 2^(n-1) never reaches the top bit, and the addition extends by 0",
+    ),
+    EquivalentMutant(
+        "requantizer",
+        "else if (clamp_qq && shifted «>» {{(AFFINE_BITS-OUT_BITS){1'b0}}, clamp_max_qq})",
+        ">=",
+        "a value equal to the clamp is the clamp",
+    ),
+    EquivalentMutant(
+        "pool_unit",
+        "if («in_valid») begin",
+        "1'b1",
+        "saves toggling only: the totals ignore the registers while valid_q is 0, which follows in_valid",
+    ),
+    EquivalentMutant(
+        "pool_unit",
+        "for (i = 0; i «<» LANES; i = i + 1) begin : gen_lane",
+        "<=",
+        "adds a lane on no data, whose total is not among those drained",
+    ),
+    EquivalentMutant(
+        "pool_unit",
+        "wire [«ACC_BITS-1»:0] x;",
+        "ACC_BITS-1-1",
+        "CODE_BITS < ACC_BITS, so the top bit is 0, and comparison and addition extend by 0",
+    ),
+    EquivalentMutant(
+        "pool_unit",
+        "total_q <= (x «>» base) ? x : base;",
+        ">=",
+        "for x = base both arms are the same",
+    ),
+    EquivalentMutant(
+        "code_writer",
+        ".rst («rst»),",
+        "1'b0",
+        "the cursor's place is read only after a load, which sets all of the cursor",
+    ),
+)

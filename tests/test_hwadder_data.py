@@ -188,16 +188,20 @@ def test_jpeg_images_are_read(tmp_path: Path) -> None:
         assert np.array_equal(images.x_train[0], np.asarray(image).transpose(2, 0, 1))
 
 
-def remove(folder: Path) -> None:
+def empty(folder: Path) -> None:
     for path in folder.iterdir():
         path.unlink()
+
+
+def remove(folder: Path) -> None:
+    empty(folder)
     folder.rmdir()
 
 
 DAMAGES: list[tuple[Callable[[Path], object], str]] = [
     (lambda root: remove(root / "test" / "dog"), "classes of {root}/test must be those of train, not differ in dog"),
     (
-        lambda root: [path.unlink() for path in (root / "train" / "cat").iterdir()],
+        lambda root: empty(root / "train" / "cat"),
         "class folder {root}/train/cat must hold images, not be empty",
     ),
     (

@@ -37,7 +37,8 @@ def oracle(x: Tensor, weight: Tensor, stride: Pair, padding: Pair, groups: int, 
 
 
 def adapted(raw: Tensor, eta: float) -> Tensor:
-    return raw * (eta * math.sqrt(raw.numel()) / max(raw.norm().item(), 1e-12))
+    length: float = raw.norm().item()
+    return raw * (eta * math.sqrt(raw.numel()) / max(length, 1e-12))
 
 
 def quarters(*shape: int) -> Tensor:

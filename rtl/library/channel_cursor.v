@@ -30,7 +30,8 @@ module channel_cursor #(
     output reg [(LANES > 1 ? $clog2(LANES) : 1)-1:0] lane
 );
 
-    localparam [(LANES > 1 ? $clog2(LANES) : 1)-1:0] LAST_LANE = LANES - 1;
+    localparam HIGHEST_LANE = LANES - 1;
+    localparam [(LANES > 1 ? $clog2(LANES) : 1)-1:0] LAST_LANE = HIGHEST_LANE;
     localparam [ADDRESS_BITS-1:0] ONE_WORD = 1;
     localparam [(LANES > 1 ? $clog2(LANES) : 1)-1:0] ONE_LANE = 1;
     localparam [COUNT_BITS-1:0] ONE_CHANNEL = 1;

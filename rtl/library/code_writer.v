@@ -90,19 +90,16 @@ module code_writer #(
             planes_q <= planes;
             plane_stride_q <= plane_stride;
         end
-        if (in_ready)
-            value_q <= in_value;
-        else
-            value_q <= value_q >> CODE_BITS;
-        if (rst) begin
+        if (rst)
             busy_q <= 1'b0;
-            plane_q <= 4'd1;
-            offset_q <= 0;
-        end else if (in_ready) begin
+        else if (in_ready)
             busy_q <= in_valid;
+        if (in_ready) begin
+            value_q <= in_value;
             plane_q <= 4'd1;
             offset_q <= 0;
         end else begin
+            value_q <= value_q >> CODE_BITS;
             plane_q <= plane_q + 4'd1;
             offset_q <= offset_q + plane_stride_q;
         end

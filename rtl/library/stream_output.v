@@ -33,7 +33,6 @@ module stream_output #(
     output reg [COUNT_BITS-1:0] m_axis_tuser
 );
 
-    localparam EXTENSION_BITS = DATA_BITS - VALUE_BITS + 1;
     localparam [COUNT_BITS-1:0] ONE = 1;
 
     generate
@@ -56,7 +55,7 @@ module stream_output #(
 
     assign in_ready = left_q != 0 && (!m_axis_tvalid || m_axis_tready);
     assign accept = in_valid && in_ready;
-    assign m_axis_tdata = {{EXTENSION_BITS{value_q[VALUE_BITS-1]}}, value_q[VALUE_BITS-2:0]};
+    assign m_axis_tdata = {{(DATA_BITS-VALUE_BITS+1){value_q[VALUE_BITS-1]}}, value_q[VALUE_BITS-2:0]};
 
     always @(posedge clk) begin
         if (accept) begin

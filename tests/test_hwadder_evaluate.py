@@ -1,0 +1,66 @@
+"""Top-1 accuracy: of a model worked out by hand, of the official ResNet-20, and of the shipped LeNet-5."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from hwadder.checkpoint import load_checkpoint
+from hwadder.data import Dataset, load_dataset
+from hwadder.evaluate import evaluate_float
+from hwadder.models import build_model, shipped_weights
+from quant.errors import BadInputError
+
+
+class Brightest(nn.Module):
+    """Logits are the two pixels as normalised; the batch norm shows whether evaluation mode was used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.input_shape = (2, 1, 1)
+        self.bn = nn.BatchNorm1d(2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.bn(x.flatten(1))
+        return y
+
+
+def pixels() -> Dataset:
+    """Less the means 0 and 0.2 the pixels are 0 < 0.8, 1 > 0.8, 0.6 > 0.4, and a tie: classes 1, 0, 0 and 0."""
+    images = np.array([(0, 255), (255, 255), (153, 153), (0, 51)], dtype=np.uint8).reshape(-1, 2, 1, 1)
+    labels = np.array([1, 0, 1, 0])
+    return Dataset("pixels", images[:2], labels[:2], images, labels, np.array([0.0, 0.2]), np.ones(2))
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
+def test_right_answers_are_counted_over_all_batches(batch_size: int) -> None:
+    model = Brightest()
+    assert evaluate_float(model, pixels(), batch_size) == (3, 4)
+    assert model.training
+
+
+def test_data_that_do_not_fit_are_named() -> None:
+    with pytest.raises(BadInputError) as error:
+        evaluate_float(build_model("lenet5"), pixels())
+    assert str(error.value) == "images of pixels must be of shape (1, 28, 28) for LeNet5, not (2, 1, 1)"
+
+
+def test_the_official_resnet20_classifies_as_published(data_folder: Path) -> None:
+    model = build_model("resnet20")
+    load_checkpoint(data_folder / "ResNet20-AdderNet.pth", model)
+    correct, images = evaluate_float(model, load_dataset(str(data_folder / "cifar10-subset.npz")))
+    assert images == 512
+    # FACTS 8: 473; one image more or less, because float sums depend on the machine's order of addition.
+    assert 472 <= correct <= 474
+
+
+def test_the_shipped_lenet5_reads_at_least_985_of_the_1000_held_out_digits() -> None:
+    model = build_model("lenet5")
+    load_checkpoint(shipped_weights("lenet5"), model)
+    correct, images = evaluate_float(model, load_dataset("mnist"))
+    assert images == 1000
+    assert correct >= 985
