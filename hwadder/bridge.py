@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -225,12 +226,19 @@ class _Bridge:
             self._reshape(node, path)
         elif operation in handlers:
             keywords = {key: value for key, value in node.kwargs.items() if key != "input"}
-            handlers[operation](node, path, *node.args[0 if "input" in node.kwargs else 1 :], **keywords)
+            arguments = node.args[0 if "input" in node.kwargs else 1 :]
+            try:
+                bound = inspect.signature(handlers[operation]).bind(node, path, *arguments, **keywords)
+            except TypeError as error:
+                raise _NotConvertibleError(f"{error}; leave it out") from error
+            handlers[operation](*bound.args, **bound.kwargs)
         else:
             raise _NotConvertibleError(_HINTS.get(operation, _GENERAL_HINT))
 
     def _addition(self, node: fx.Node, path: str, other: Any = None, alpha: float = 1) -> None:
-        _require(isinstance(other, fx.Node) and isinstance(node.args[0], fx.Node), "only two tensors may be added")
+        first_argument = node.kwargs.get("input", node.args[0] if node.args else None)
+        both = isinstance(first_argument, fx.Node) and isinstance(other, fx.Node)
+        _require(both, "only two tensors may be added")
         _require(alpha == 1, f"alpha {alpha}; only 1 is supported")
         self._require_own_source(node, node.target is operator.iadd)
         first, second = self._shape(node), self._shape(node, 1)

@@ -26,7 +26,7 @@ from energy import Precision, terminal_report, write_csv, write_page
 from hwadder import verbs
 from hwadder.chain import FlowOptions, FlowStep
 from hwadder.chain import flow as run_flow
-from hwadder.doctor import require_needed
+from hwadder.diagnosis import require_needed
 from hwadder.results import (
     QUANTIZATION_HEADINGS,
     accuracy_text,
@@ -78,7 +78,9 @@ def _emit(content: dict[str, object] | None, shown: RenderableType) -> None:
 
 
 def _progress(*columns: SpinnerColumn | TextColumn | BarColumn | MofNCompleteColumn) -> Progress:
-    return Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    # In a log a bar would leave an empty line.
+    return Progress(*columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal)
 
 
 @contextlib.contextmanager
@@ -172,7 +174,7 @@ def doctor(as_json: bool) -> None:
 @_exit_codes
 def train(model: str, data: str, out: Path, resume: bool, as_json: bool, **given: float | None) -> None:
     """Train MODEL (lenet5, resnet20, resnet32 or module:function)."""
-    from hwadder.train import TrainConfig
+    from hwadder.training import TrainConfig
 
     config = TrainConfig(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     result = verbs.train(model, data, out, config, resume=resume)

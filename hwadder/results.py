@@ -12,7 +12,7 @@ from rtl.design import Design
 from sim.simulate import Simulation
 
 if TYPE_CHECKING:
-    from hwadder.train import TrainResult
+    from hwadder.training import TrainResult
 
 Record = dict[str, Any]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from energy import EnergyReport, Precision, build_report, count_float, count_integer, horowitz_2014
-from hwadder.doctor import ToolStatus, diagnose
+from hwadder.diagnosis import ToolStatus, diagnose
 from quant import network_file
 from quant.errors import BadInputError
 from quant.files import replacing_file, require_file
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from hwadder.data import Dataset
-    from hwadder.train import TrainConfig, TrainResult
+    from hwadder.training import TrainConfig, TrainResult
 
 CALIBRATION_IMAGES = 96
 NETWORK_SUFFIX = ".hwn"
@@ -150,8 +150,8 @@ def train(
 ) -> TrainResult:
     """Train a model; the best checkpoint goes to `out`, the last to `out`.last, the log to `out`.csv and .png."""
     from hwadder.models import build_model
-    from hwadder.train import TrainConfig
-    from hwadder.train import train as run
+    from hwadder.training import TrainConfig
+    from hwadder.training import train as run
 
     settings = config or TrainConfig()
     dataset = _loaded(data)
@@ -165,7 +165,7 @@ def evaluate(file: Path, data: Source, model: str | None = None, progress: Count
         return evaluate_network(network_file.load(file), _loaded(data), progress)
     if model is None:
         raise BadInputError(f"model of a checkpoint must be named with --model, not left out: {file}")
-    from hwadder.evaluate import evaluate_float
+    from hwadder.accuracy import evaluate_float
 
     dataset = _loaded(data)
     correct, images = evaluate_float(_loaded_model(file, model, dataset.num_classes), dataset)

@@ -26,7 +26,7 @@ def unsigned_grid(clip: float, bits: int) -> Grid:
 
 
 def offset_grid(clip: float, bits: int) -> Grid:
-    """Grid of [-clip, clip], its codes offset by 2**(bits - 1) so that they are unsigned (one more step below than above)."""
+    """Grid of [-clip, clip], its codes offset by 2**(bits - 1) to be unsigned; below lies one step more than above."""
     return Grid(bits, clip / (2 ** (bits - 1) - 1) if bits > 1 else clip, zero=2 ** (bits - 1))
 
 
@@ -42,10 +42,11 @@ def search_grid(
     signed: bool,
     weights: Sequence[NDArray[np.floating]] = (),
 ) -> Grid:
-    """The grid with the least mean squared error over `candidates` clip points, evenly spaced from a fifth of the largest magnitude to all of it.
+    """The grid with the least mean squared error over `candidates` clip points.
 
-    An adder layer reads activations and weights on one grid, and `|x - w|` errs by the sum of their errors: so the mean squared
-    error of its weights counts too. Weights outside the grid are clipped without loss and err by nothing.
+    The candidates are evenly spaced from a fifth of the largest magnitude to all of it. An adder layer reads
+    activations and weights on one grid, and `|x - w|` errs by the sum of their errors: so the mean squared error of its
+    weights counts too. Weights outside the grid are clipped without loss and err by nothing.
 
     Args:
         values: real values, any shape; a fixed stride thins them out to about 2**18.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class BadInputError(ValueError):
-    """Something the caller handed in breaks a rule; the message is one sentence, `<thing> must be <rule>, not <value>`."""
+    """Something the caller handed in breaks a rule; the message reads `<thing> must be <rule>, not <value>`."""
 
 
 class MissingToolError(RuntimeError):

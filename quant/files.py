@@ -16,6 +16,13 @@ def _sentence(path: Path, error: OSError) -> BadInputError:
     return BadInputError(f"output {path} must be writable, not refused by the system ({error.strerror or error})")
 
 
+def _follow_umask(path: Path, mode: int) -> None:
+    """The tempfile module makes things private; a result follows the umask like any other file."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(mode & ~umask)
+
+
 def require_file(path: Path, what: str) -> None:
     """Raise BadInputError unless `path` is an existing regular file."""
     if not path.is_file():
@@ -38,22 +45,39 @@ def replacing_file(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        # mkstemp creates files readable by the owner only; a result follows the umask like any other file.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        os.replace(temporary, path)
+        _follow_umask(temporary, 0o666)
+        temporary.replace(path)
     except OSError as error:
         raise _sentence(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
+def _require_earlier_output(path: Path, replacement: Path) -> None:
+    """A folder that shares no file with its replacement was not written by us: deleting it would be a loss."""
+    names = {entry.name for entry in path.iterdir()}
+    if names and not any(entry.name in names for entry in replacement.iterdir() if entry.is_file()):
+        raise BadInputError(f"output folder must be new, empty or an earlier output, not hold {min(names)}: {path}")
+
+
+def _swap(temporary: Path, path: Path) -> None:
+    """Put `temporary` in the place of the folder `path`, which comes back when that fails."""
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.old.", dir=path.parent) as retired:
+        old = Path(retired) / "folder"
+        path.replace(old)
+        try:
+            temporary.replace(path)
+        except OSError:
+            old.replace(path)
+            raise
+
+
 @contextlib.contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder beside `path`; on success it takes the place of `path`, on any error it is removed.
+    """Yield an empty temporary folder beside `path`; on success it takes the place of `path`.
 
-    Raises BadInputError when `path` exists and is a file, or when the system refuses to write.
+    On any error it is removed and an existing `path` stays as it was. Raises BadInputError when `path` is a file or a
+    folder of other things, or when the system refuses to write.
     """
     if path.exists() and not path.is_dir():
         raise BadInputError(f"output folder must be a folder, not an existing file: {path}")
@@ -64,16 +88,12 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         raise _sentence(path, error) from error
     try:
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o777 & ~umask)
+        _follow_umask(temporary, 0o777)
         if path.exists():
-            retired = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-            os.replace(path, retired / path.name)
-            os.replace(temporary, path)
-            shutil.rmtree(retired)
+            _require_earlier_output(path, temporary)
+            _swap(temporary, path)
         else:
-            os.replace(temporary, path)
+            temporary.replace(path)
     except OSError as error:
         raise _sentence(path, error) from error
     finally:

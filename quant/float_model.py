@@ -76,7 +76,7 @@ def _evaluate(node: FloatNode, inputs: list[Array]) -> Array:
 
 
 def evaluate(network: FloatNetwork, images: NDArray[np.uint8]) -> Iterator[tuple[FloatNode, Array]]:
-    """Each node with its output (N, ...) for uint8 images, in order; a tensor is dropped once its last reader has run."""
+    """Each node with its output (N, ...) for uint8 images, in order; a tensor is dropped after its last reader."""
     tensors: dict[str, Array] = {}
     readers = {node.name: len(network.consumers(node.name)) for node in network}
     for node in network:

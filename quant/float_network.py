@@ -186,7 +186,8 @@ def output_shape(node: FloatNode, inputs: tuple[Shape, ...]) -> Shape:
         channels = node.shape[0]
         _require(
             node.mean.shape == node.std.shape == (channels,),
-            f"mean and std of {node.name} must have {channels} entries, not shapes {node.mean.shape} and {node.std.shape}",
+            f"mean and std of {node.name} must have {channels} entries, "
+            f"not shapes {node.mean.shape} and {node.std.shape}",
         )
         _require(bool((node.std > 0).all()), f"std of {node.name} must be positive, not {node.std.min()}")
         return node.shape
@@ -197,10 +198,11 @@ def output_shape(node: FloatNode, inputs: tuple[Shape, ...]) -> Shape:
             node.weight.ndim == axes and node.weight.size > 0,
             f"weights of {node.name} must have {axes} axes and not be empty, not be of shape {node.weight.shape}",
         )
-        _require(
-            node.bias is None or node.bias.shape == node.weight.shape[:1],
-            f"bias of {node.name} must have {node.weight.shape[0]} entries, not shape {np.shape(node.bias)}",
-        )
+        if node.bias is not None:
+            _require(
+                node.bias.shape == node.weight.shape[:1],
+                f"bias of {node.name} must have {node.weight.shape[0]} entries, not shape {node.bias.shape}",
+            )
     if isinstance(node, Conv2d):
         channels, height, width = _map_shape(node, shape)
         filters, per_group, kernel_height, kernel_width = node.weight.shape

@@ -1,4 +1,4 @@
-"""Which float nodes become one integer node: a layer or pool with the batch norm, residual addition and ReLU behind it."""
+"""Which float nodes become one integer node: a layer or pool with the batch norm, addition and ReLU behind it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Stage:
 
     Attributes:
         nodes: all the float nodes, in order; the stage's output is the last one's.
-        core: the layer or pool; None for an elementwise stage, and for `MaxPool`, `Flatten`, `Argmax` (kept as they are).
+        core: the layer or pool; None for an elementwise stage, and for `MaxPool`, `Flatten` and `Argmax`.
         source: tensor that the stage reads.
         norms: batch norms between core and addition.
         shortcut: the other operand of the residual addition.

@@ -13,7 +13,6 @@ from quant.float_network import Kind
 from quant.integer_network import (
     Affine,
     Argmax,
-    Conv2d,
     Flatten,
     Input,
     IntArray,
@@ -33,7 +32,8 @@ def encode(network: IntegerNetwork, images: NDArray[np.uint8]) -> IntArray:
     shape = network.input.shape
     if images.dtype != np.uint8 or images.shape[1:] != shape:
         raise BadInputError(
-            f"images must be uint8 of shape (N, {', '.join(map(str, shape))}), not {images.dtype} of shape {images.shape}"
+            f"images must be uint8 of shape (N, {', '.join(map(str, shape))}), "
+            f"not {images.dtype} of shape {images.shape}"
         )
     return np.stack([network.input.table[channel][images[:, channel]] for channel in range(shape[0])], axis=1)
 

@@ -44,7 +44,8 @@ def freeze(values: NDArray[np.generic]) -> IntArray:
 class Grid:
     """How a tensor is stored: `real = (code - zero) * scale`.
 
-    Unsigned codes lie in [0, 2**bits - 1]. `signed` marks the output of an unclamped layer (logits): two's complement, `zero` 0.
+    Unsigned codes lie in [0, 2**bits - 1]. `signed` marks the output of an unclamped layer (logits): two's complement
+    and `zero` 0.
     """
 
     bits: int
@@ -58,6 +59,7 @@ class Grid:
         _require(
             math.isfinite(self.scale) and self.scale > 0, f"grid scale must be positive and finite, not {self.scale}"
         )
+        _require(not (self.signed and self.zero), f"zero of a signed grid must be 0, not {self.zero}")
         _require(0 <= self.zero <= self.top, f"grid zero must be a code of {self.bits} bits, not {self.zero}")
 
     @property
@@ -85,8 +87,8 @@ class Grid:
 class Affine:
     """`q = (acc * multiplier + shortcut * shortcut_multiplier + constant + 2**(shift - 1)) >> shift`, then the clamp.
 
-    `multiplier` and `constant` have one entry per output channel; `>>` floors. With `clamp_max` the result is clamped to
-    [0, clamp_max]; without, it is kept whole.
+    `multiplier` and `constant` have one entry per output channel; `>>` floors. With `clamp_max` the result is clamped
+    to [0, clamp_max]; without, it is kept whole.
     """
 
     multiplier: IntArray
@@ -136,7 +138,7 @@ class Input:
 class Conv2d:
     """Tap layer on a map; weights (F, C / groups, kernel height, kernel width).
 
-    Adder: unsigned codes on the source's grid, `acc = -sum |x - w|`. Dot: signed, `acc = sum x * w` on the stored codes x.
+    Adder: unsigned codes on the source's grid, `acc = -sum |x - w|`. Dot: signed, `acc = sum x * w` on stored codes x.
     """
 
     name: str
@@ -187,8 +189,8 @@ class MaxPool:
 class SumPool:
     """Exact sum of the codes in each window, padded taps counting as the code of real 0.
 
-    With `affine` the sum is requantised (and may take a shortcut); without, it is stored whole and the divisor is in `grid.scale`.
-    A 1x1 window makes it the elementwise step for a batch norm, ReLU or addition that no layer could absorb.
+    With `affine` the sum is requantised (and may take a shortcut); without, it is stored whole and the divisor is in
+    `grid.scale`. A 1x1 window makes it the elementwise step for a batch norm, ReLU or addition that no layer absorbs.
     """
 
     name: str
@@ -241,7 +243,7 @@ def taps(node: TapLayer) -> int:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IntegerNetwork:
-    """A whole integer network; construction checks every rule of docs/integer-network.md that can be checked without data."""
+    """A whole integer network; construction checks every rule of docs/integer-network.md that needs no data."""
 
     name: str
     nodes: tuple[IntegerNode, ...]
@@ -359,7 +361,8 @@ class IntegerNetwork:
         _require(
             narrow or wide,
             f"source of {node.name} must hold unsigned codes of at most {MAX_CODE_BITS} bits"
-            f" (a dot layer's: any unsigned width), not {'signed' if grid.signed else 'unsigned'} ones of {grid.bits} bits",
+            f" (a dot layer's: any unsigned width), "
+            f"not {'signed' if grid.signed else 'unsigned'} ones of {grid.bits} bits",
         )
         if isinstance(node, Conv2d | Linear):
             self._check_weights(node, grid)
@@ -420,8 +423,17 @@ class IntegerNetwork:
         reach += 0 if node.shortcut is None else self.grids[node.shortcut].top * abs(affine.shortcut_multiplier)
         _require(
             reach < 2 ** (MAX_STEP_BITS - 1),
-            f"affine step of {node.name} must fit {MAX_STEP_BITS} bits for any input, not need {reach.bit_length() + 1}",
+            f"affine step of {node.name} must fit {MAX_STEP_BITS} bits, not need {reach.bit_length() + 1}",
         )
+        if affine.clamp_max is None:
+            # It builds on this module.
+            from quant.widths import output_range, signed_bits
+
+            bits = signed_bits(*output_range(self, node))
+            _require(
+                node.grid.bits >= bits,
+                f"grid of {node.name} must hold every result, {bits} bits, not have {node.grid.bits} bits",
+            )
 
     def _largest_sum(self, node: Conv2d | Linear | SumPool) -> int:
         """A bound of `|acc|` from the number of taps and the widths alone."""

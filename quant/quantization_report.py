@@ -60,22 +60,21 @@ def report(network: FloatNetwork, quantized: Quantized, images: NDArray[np.uint8
     rows = []
     for node in integer.layers:
         grid = integer.grids[node.name]
-        tap_layer = isinstance(node, qn.Conv2d | qn.Linear)
-        affine = getattr(node, "affine", None)
+        layer = node if isinstance(node, qn.Conv2d | qn.Linear) else None
+        summed = node if isinstance(node, qn.Conv2d | qn.Linear | qn.SumPool) else None
+        affine = None if summed is None else summed.affine
         restored = (codes[node.name] - grid.zero) * grid.scale
         rows.append(
             LayerReport(
                 layer=node.name,
-                type=f"{node.kind} {type(node).__name__}"
-                if isinstance(node, qn.Conv2d | qn.Linear)
-                else type(node).__name__,
+                type=type(node).__name__ if layer is None else f"{layer.kind} {type(node).__name__}",
                 bits=grid.bits,
                 clip=grid.high,
-                weight_bits=node.weight_bits if isinstance(node, qn.Conv2d | qn.Linear) else None,
-                weights_clipped=quantized.clipped[node.name] if tap_layer else None,
+                weight_bits=None if layer is None else layer.weight_bits,
+                weights_clipped=None if layer is None else quantized.clipped[node.name],
                 sqnr_db=sqnr_db(reals[quantized.stages[node.name].output], restored),
-                accumulator_bits=accumulator_bits(integer, node) if not isinstance(node, qn.MaxPool) else None,  # type: ignore[arg-type]
-                affine_bits=affine_bits(integer, node) if affine is not None else None,  # type: ignore[arg-type]
+                accumulator_bits=None if summed is None else accumulator_bits(integer, summed),
+                affine_bits=None if summed is None or affine is None else affine_bits(integer, summed),
                 shift=affine.shift if affine is not None else None,
             )
         )

@@ -23,10 +23,12 @@ Progress = Callable[[str], None]
 Float = NDArray[np.float64]
 
 _LOGIT_BITS = 16
-"""The largest output of an unclamped layer on calibration data takes this many bits: far finer than any code that feeds it."""
+"""Width of an unclamped layer's largest output on calibration data: far finer than any code that feeds it."""
 _MULTIPLIER_BITS = 10
-"""The shift grows until the largest multiplier of a layer has this many bits, so that rounding it to signed digits, not to
-an integer, is what limits its precision."""
+"""The shift grows until the largest multiplier of a layer has this many bits, so that rounding it to signed digits, not
+to an integer, is what limits its precision."""
+_LARGEST_MULTIPLIER = float(2**30)
+"""A channel of next to no variance asks for more; here a single step of its sum already saturates any code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,7 @@ class QuantizerOptions:
         digits: non-zero signed digits of each affine multiplier.
         minimum_shift: smallest affine shift n.
         candidates: clip points tried for each tensor.
-        correct_bias: move each constant so that the mean of the integer sums is the float network's on calibration data.
+        correct_bias: move each constant so that the integer sums keep the float network's mean on calibration data.
     """
 
     bits: int = 8
@@ -106,8 +108,19 @@ class _Draft:
     clipped: float = 0.0
 
 
-def _passes_codes(stage: Stage) -> bool:
-    return isinstance(stage.nodes[0], fn.MaxPool | fn.Flatten)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reading:
+    """One use of a tensor.
+
+    Attributes:
+        stage: who reads it, through `Flatten` and `MaxPool`, which pass codes on unchanged.
+        as_shortcut: whether as the second operand of its addition.
+        pooled: whether a `MaxPool` lies between, which takes narrow unsigned codes only.
+    """
+
+    stage: Stage
+    as_shortcut: bool
+    pooled: bool
 
 
 def _calibrate(network: fn.FloatNetwork, stages: tuple[Stage, ...], images: NDArray[np.uint8]) -> _Calibration:
@@ -132,17 +145,25 @@ class _Plan:
     options: QuantizerOptions
     calibration: _Calibration
 
-    def readers(self, tensor: str) -> list[Stage]:
-        """Stages that read a float tensor, looking through those that pass codes on unchanged."""
-        found: list[Stage] = []
+    def readings(self, tensor: str, pooled: bool = False) -> list[_Reading]:
+        """Every use of a float tensor; a `MaxPool` or `Flatten` that nobody reads counts as one itself."""
+        found: list[_Reading] = []
         for stage in self.stages:
-            if tensor in (stage.source, stage.shortcut):
-                found += self.readers(stage.output) if _passes_codes(stage) else [stage]
+            if tensor == stage.source:
+                max_pool = isinstance(stage.nodes[0], fn.MaxPool)
+                passed_on = max_pool or isinstance(stage.nodes[0], fn.Flatten)
+                further = self.readings(stage.output, pooled or max_pool) if passed_on else []
+                found += further or [_Reading(stage, False, pooled or max_pool)]
+            if tensor == stage.shortcut:
+                found.append(_Reading(stage, True, pooled))
         return found
 
     def is_output(self, stage: Stage) -> bool:
-        """Whether the stage's tensor leaves the network (through `Flatten` and `Argmax` at most)."""
-        return all(isinstance(reader.nodes[0], fn.Argmax) for reader in self.readers(stage.output))
+        """Whether the stage's tensor only leaves the network (through `Flatten` and `Argmax` at most)."""
+        return all(
+            isinstance(reading.stage.nodes[0], fn.Argmax | fn.Flatten) and not reading.pooled
+            for reading in self.readings(stage.output)
+        )
 
     def is_edge(self, stage: Stage) -> bool:
         """Whether the stage is the first or the last layer."""
@@ -153,24 +174,40 @@ class _Plan:
         """Whether an average pool may stay an exact sum, whose divisor the next layer's multiplier takes over."""
         if not isinstance(stage.core, fn.AveragePool) or len(stage.nodes) > 1:
             return False
-        return all(
-            isinstance(reader.nodes[0], fn.Argmax)
-            or (isinstance(reader.core, fn.Conv2d | fn.Linear) and reader.core.kind is fn.Kind.DOT)
-            for reader in self.readers(stage.output)
+        return self.is_output(stage) or all(
+            isinstance(reading.stage.core, fn.Conv2d | fn.Linear)
+            and reading.stage.core.kind is fn.Kind.DOT
+            and not (reading.as_shortcut or reading.pooled)
+            for reading in self.readings(stage.output)
         )
 
     def choose_grid(self, tensor: str, *, signed: bool) -> Grid:
-        """Grid of a stored tensor: the edge width where the first or last layer reads it, the clip point by search."""
-        readers = self.readers(tensor)
-        at_edge = any(self.is_edge(reader) and tensor != reader.shortcut for reader in readers)
-        bits = self.options.wide_bits if at_edge else self.options.bits
+        """Grid of a stored tensor, the clip point by search.
+
+        The edge width goes to the image, to what leaves the network, and to what the first or last layer reads.
+        """
+        operands = [reading.stage for reading in self.readings(tensor) if not reading.as_shortcut]
+        at_edge = tensor == self.network.input.name or not self.network.consumers(tensor)
+        wide = at_edge or any(self.is_edge(stage) for stage in operands)
         weights = [
-            reader.core.weight
-            for reader in readers
-            if isinstance(reader.core, fn.Conv2d | fn.Linear) and reader.core.kind is fn.Kind.ADDER
+            stage.core.weight
+            for stage in operands
+            if isinstance(stage.core, fn.Conv2d | fn.Linear) and stage.core.kind is fn.Kind.ADDER
         ]
         values = self.calibration.outputs[tensor]
+        bits = self.options.wide_bits if wide else self.options.bits
+        _require_signal(tensor, values if signed else np.maximum(values, 0))
         return search_grid(values, bits, self.options.candidates, signed=signed, weights=weights)
+
+
+def _require_signal(name: str, values: NDArray[np.floating]) -> float:
+    """The largest magnitude, which sets the scale."""
+    largest = float(np.abs(values).max())
+    if not 0 < largest < np.inf:
+        raise BadInputError(
+            f"values of {name} must not all be zero nor overflow on the calibration images, not {largest}"
+        )
+    return largest
 
 
 def _input_node(plan: _Plan) -> qn.Input:
@@ -181,7 +218,7 @@ def _input_node(plan: _Plan) -> qn.Input:
 
 
 def _adder_weights(weight: Float, grid: Grid) -> tuple[NDArray[np.int64], Float, float]:
-    """Codes, the exact constant `-sum |w - clip(w)|` per filter, and the share clipped (docs/integer-network.md, "Clipping")."""
+    """Codes, the exact constant `-sum |w - clip(w)|` per filter, and the share clipped (the clipping identity)."""
     clipped = np.clip(weight, grid.low, grid.high)
     excess = np.abs(weight - clipped)
     return quantise(clipped, grid), -excess.reshape(len(weight), -1).sum(axis=1), float(np.mean(excess > 0))
@@ -196,8 +233,8 @@ def _dot_weights(weight: Float, bits: int, candidates: int) -> tuple[NDArray[np.
 def _affine(plan: _Plan, stage: Stage, sums: _Sums, grid: Grid, shortcut: Grid | None) -> Affine:
     """Fold constant, bias, batch norms, shortcut and output grid into one integer step per channel.
 
-    The constant is computed from the rounded multiplier: sums lie thousands away from zero and spread by a few units, so a
-    rounding error of the multiplier must turn the line around the sums' mean, not around zero.
+    The constant is computed from the rounded multiplier: sums lie thousands away from zero and spread by a few units.
+    So a rounding error of the multiplier must turn the line around the sums' mean, not around zero.
     """
     gain = np.ones_like(sums.offset)
     shift = np.zeros_like(sums.offset)
@@ -215,7 +252,7 @@ def _affine(plan: _Plan, stage: Stage, sums: _Sums, grid: Grid, shortcut: Grid |
     while bits < qn.MAX_SHIFT and float(np.abs(real).max()) * 2**bits < 2**_MULTIPLIER_BITS:
         bits += 1
     digits = plan.options.digits
-    multiplier = round_to_digits(real * 2**bits, digits)
+    multiplier = round_to_digits(np.clip(real * 2.0**bits, -_LARGEST_MULTIPLIER, _LARGEST_MULTIPLIER), digits)
     constant = 2.0**bits * (at_pivot / grid.scale + grid.zero) + multiplier * ((sums.offset - pivot) / sums.scale)
     shortcut_multiplier = 0
     if shortcut is not None:
@@ -229,9 +266,7 @@ def _output_grid(plan: _Plan, stage: Stage) -> Grid:
     """Grid of a requantised stage; an unclamped one gets its width once its range is known."""
     values = plan.calibration.outputs[stage.output]
     if plan.is_output(stage) and not stage.relu:
-        largest = float(np.abs(values).max())
-        if largest == 0:
-            raise BadInputError(f"outputs of {stage.name} must not all be zero on the calibration images")
+        largest = _require_signal(stage.output, values)
         return Grid(qn.MAX_SUM_BITS, largest / 2 ** (_LOGIT_BITS - 1), signed=True)
     return plan.choose_grid(stage.output, signed=not stage.relu and float(values.min()) < 0)
 
@@ -315,15 +350,22 @@ def _fit_unclamped(before: qn.IntegerNetwork, node: qn.IntegerNode) -> qn.Intege
     """Give an unclamped layer's grid the width that its real weights can reach."""
     if not isinstance(node, qn.Conv2d | qn.Linear | qn.SumPool) or not node.grid.signed:
         return node
-    low, high = output_range(qn.IntegerNetwork(before.name, (*before.nodes, node)), node)
-    return replace(node, grid=replace(node.grid, bits=signed_bits(low, high)))
+    low, high = output_range(before, node)
+    bits = signed_bits(low, high)
+    if bits <= qn.MAX_SUM_BITS or node.affine is None:
+        return replace(node, grid=replace(node.grid, bits=bits))
+    # One channel with next to no variance can reach further than 32 bits: the whole layer is stored coarser.
+    excess = bits - qn.MAX_SUM_BITS
+    affine = replace(node.affine, shift=node.affine.shift + excess)
+    grid = Grid(qn.MAX_SUM_BITS, node.grid.scale * 2**excess, signed=True)
+    return replace(node, affine=affine, grid=grid)
 
 
 def _check_images(network: fn.FloatNetwork, images: NDArray[np.uint8]) -> None:
     if images.dtype != np.uint8 or images.shape[1:] != network.input.shape or not len(images):
         raise BadInputError(
-            f"calibration images must be uint8 of shape (N, {', '.join(map(str, network.input.shape))}) with N at least 1, "
-            f"not {images.dtype} of shape {images.shape}"
+            f"calibration images must be uint8 of shape (N, {', '.join(map(str, network.input.shape))}) "
+            f"with N at least 1, not {images.dtype} of shape {images.shape}"
         )
 
 
@@ -331,7 +373,7 @@ def quantize(
     network: fn.FloatNetwork,
     images: NDArray[np.uint8],
     options: QuantizerOptions | None = None,
-    progress: Progress = lambda step: None,
+    progress: Progress = lambda _: None,
 ) -> Quantized:
     """Quantise a float network.
 
@@ -372,5 +414,6 @@ def quantize(
         names[stage.output] = node.name
         clipped[node.name] = draft.clipped
     if not isinstance(integer.nodes[-1], qn.Argmax) and len(integer.shapes[integer.nodes[-1].name]) == 1:
-        integer = qn.IntegerNetwork(network.name, (*integer.nodes, qn.Argmax("argmax", integer.nodes[-1].name)))
+        name = "argmax" if "argmax" not in integer.shapes else f"{integer.nodes[-1].name}.argmax"
+        integer = qn.IntegerNetwork(network.name, (*integer.nodes, qn.Argmax(name, integer.nodes[-1].name)))
     return Quantized(integer, {names[stage.output]: stage for stage in stages}, clipped)

@@ -45,7 +45,7 @@ def keep_digits(value: int, digits: int) -> int:
 
 
 def round_to_digits(values: NDArray[np.float64], digits: int) -> NDArray[np.int64]:
-    """Round real multipliers to integers of at most `digits` signed digits; raises BadInputError unless `digits` >= 1."""
+    """Round real multipliers to integers of at most `digits` signed digits; BadInputError unless that is at least 1."""
     if digits < 1:
         raise BadInputError(f"signed digits must be at least 1, not {digits}")
     rounded = np.rint(values).astype(np.int64)

@@ -1,7 +1,7 @@
 """Sums over taps, shared by the float model and the golden model: windows as a matrix, then one pass per tap.
 
-Nothing of the size filters x taps x positions is ever built: a block holds `taps x positions` and `filters x positions` of
-a few thousand positions.
+Nothing of the size filters x taps x positions is ever built: a block holds `taps x positions` and `filters x positions`
+of a few thousand positions.
 """
 
 from __future__ import annotations

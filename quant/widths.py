@@ -19,10 +19,10 @@ def unsigned_bits(high: int) -> int:
 
 
 def accumulator_range(network: IntegerNetwork, node: TapLayer | SumPool) -> tuple[IntArray, IntArray]:
-    """Smallest and largest `acc` of each output channel, over all codes that the source's grid can hold."""
+    """Smallest and largest `acc` of each output channel, over all codes of the source's grid, which must be known."""
     top = network.grids[node.source].top
     if isinstance(node, SumPool):
-        channels = network.shapes[node.name][0]
+        channels = network.shapes[node.source][0]
         return np.zeros(channels, np.int64), np.full(channels, top * node.kernel[0] * node.kernel[1], np.int64)
     weight = node.weight.reshape(node.weight.shape[0], -1)
     if node.kind is Kind.ADDER:
@@ -47,7 +47,7 @@ def accumulator_bits(network: IntegerNetwork, node: TapLayer | SumPool) -> int:
 
 
 def affine_range(network: IntegerNetwork, node: Conv2d | Linear | SumPool) -> tuple[int, int]:
-    """Smallest and largest value before the shift, over every partial order of the additions being irrelevant (two's complement)."""
+    """Smallest and largest value before the shift, the rounding included."""
     assert node.affine is not None
     affine = node.affine
     low, high = accumulator_range(network, node)
@@ -61,7 +61,7 @@ def affine_range(network: IntegerNetwork, node: Conv2d | Linear | SumPool) -> tu
 
 
 def affine_bits(network: IntegerNetwork, node: Conv2d | Linear | SumPool) -> int:
-    """Width of the affine step's sum: adding modulo 2**width is exact when the total fits, whatever the partial sums do."""
+    """Width of the affine step's sum. In two's complement the total is exact when it fits, whatever partial sums do."""
     return signed_bits(*affine_range(network, node))
 
 

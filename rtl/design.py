@@ -1,4 +1,4 @@
-"""The output folder of the generator and its index, `design.json`: what sim and others need to know about a printed design."""
+"""The generator's output folder and its index, `design.json`: what others need to know about a printed design."""
 
 from __future__ import annotations
 
@@ -90,7 +90,9 @@ def load_design(folder: Path) -> tuple[Design, IntegerNetwork]:
     except (ValueError, KeyError, TypeError) as error:
         if isinstance(error, BadInputError):
             raise
-        raise BadInputError(f"design index must be undamaged, not unreadable ({error!r}): {folder / INDEX_FILE}") from error
+        raise BadInputError(
+            f"design index must be undamaged, not unreadable ({error!r}): {folder / INDEX_FILE}"
+        ) from error
     network = network_file.load(folder / NETWORK_FILE)
     if network_file.digest(network) != design.digest:
         raise BadInputError(f"network of design {folder} must be the one it was printed from, not a changed file")

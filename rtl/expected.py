@@ -1,4 +1,4 @@
-"""What the accelerator's trace and output must show for an image, from the golden model, in the order of the hardware."""
+"""What the accelerator's trace and output must show for an image: the golden model's values in hardware order."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rtl.program import TracedLayer
 
 
 def stream_order(tensor: IntArray) -> IntArray:
-    """Values of one image's tensor (C, H, W) or (C,) as they cross a stream: row by row, pixel by pixel, channel by channel."""
+    """One image's tensor (C, H, W) or (C,) as it crosses a stream: row by row, pixel by pixel, channel by channel."""
     return tensor if tensor.ndim == 1 else np.ascontiguousarray(tensor.transpose(1, 2, 0)).reshape(-1)
 
 
 def traced_values(layers: Sequence[TracedLayer], tensors: Mapping[str, IntArray], image: int) -> list[IntArray]:
-    """For each traced layer the values it must show for one image of a batch; `tensors` are the golden model's, by node."""
+    """What each traced layer must show for one image of a batch; `tensors` are the golden model's, by node."""
     return [
         stream_order(tensors[layer.node][image, layer.first_channel : layer.first_channel + layer.channels])
         for layer in layers

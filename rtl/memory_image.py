@@ -15,7 +15,7 @@ def word_lines(words: Iterable[int], width_bits: int) -> Iterator[str]:
 
 
 def code_lines(codes: NDArray[np.uint8], code_bits: int) -> Iterator[str]:
-    """Lines of words made of codes, shape (words, codes a word); code i takes bits [(i + 1) * code_bits - 1 : i * code_bits]."""
+    """Lines of words made of codes (words, codes a word); code i stands at bits [(i+1)*code_bits-1 : i*code_bits]."""
     bits = np.unpackbits(codes[:, :, None], axis=2, bitorder="little")[:, :, :code_bits].reshape(len(codes), -1)
     packed = np.packbits(bits, axis=1, bitorder="little")
     digits = -(-bits.shape[1] // 4)

@@ -72,7 +72,7 @@ def last_reads(network: IntegerNetwork) -> dict[str, int]:
 def allocate(network: IntegerNetwork, layouts: dict[str, Layout]) -> tuple[dict[str, int], int]:
     """First-fit base addresses of the tensors in `layouts`, and the depth they need.
 
-    A tensor keeps its words from the node that writes it to the last that reads it. A layer never writes over what it reads.
+    A tensor keeps its words from the node that writes it to the last that reads it: no layer overwrites its source.
     """
     reads = last_reads(network)
     live: list[tuple[int, int, str]] = []
@@ -93,16 +93,19 @@ def allocate(network: IntegerNetwork, layouts: dict[str, Layout]) -> tuple[dict[
 
 
 def output_node(network: IntegerNetwork) -> str:
-    """The node whose values the stream carries; raises BadInputError when the stream's order could not be the tensor's."""
+    """The node whose values leave by the stream; raises BadInputError where the stream's order is not the tensor's."""
     name = stored_name(network, network.output)
     shape = network.shapes[name]
     if network.output != name and len(shape) == 3 and shape[1:] != (1, 1):
         raise BadInputError(
-            f"output of network {network.name} must be a map or a vector of one pixel, not a flattened map of shape {shape}"
+            f"output of network {network.name} must be a map or a vector of one pixel, "
+            f"not a flattened map of shape {shape}"
         )
     if name == network.input.name:
         raise BadInputError(f"network {network.name} must compute its output, not pass its input through")
     readers = [node.name for node in network.consumers(name) if not isinstance(node, Flatten | Argmax)]
     if readers:
-        raise BadInputError(f"output {name} of network {network.name} must not be read by other layers, not by {readers[0]}")
+        raise BadInputError(
+            f"output {name} of network {network.name} must not be read by other layers, not by {readers[0]}"
+        )
     return name

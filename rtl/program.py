@@ -60,11 +60,12 @@ class Program:
 
 
 def encode_digits(multiplier: int, digits: int, what: str) -> int:
-    """Signed digits as the requantizer reads them: {nonzero, negative, exponent[4:0]} each, the first in the lowest bits."""
+    """Signed digits as the requantizer reads them: {nonzero, negative, exponent[4:0]} each, the first lowest."""
     found = signed_digits(multiplier)
     if len(found) > digits or any(exponent > _MAX_EXPONENT for _, exponent in found):
         raise BadInputError(
-            f"multiplier of {what} must have at most {digits} signed digits of at most 2**{_MAX_EXPONENT}, not be {multiplier}"
+            f"multiplier of {what} must have at most {digits} signed digits of at most 2**{_MAX_EXPONENT}, "
+            f"not be {multiplier}"
         )
     word = 0
     for position, (sign, exponent) in enumerate(found):
@@ -109,7 +110,7 @@ def _acc_range(network: IntegerNetwork, node: IntegerNode) -> tuple[int, int]:
 
 
 def _weight_words(weight: Weights, planes: int, digit_words: int, first_lane: int, hardware: _Hardware) -> Codes:
-    """Weight words of one descriptor in the order of the walk: filter group, digit word, row, column, plane, word of channels.
+    """Weight words of a descriptor in the walk's order: filter group, digit word, row, column, plane, channel word.
 
     Args:
         weight: (F, C, KH, KW), signed for dot layers.
@@ -438,7 +439,9 @@ def compile_network(network: IntegerNetwork, architecture: Architecture) -> Prog
         lowered += lowering.lower(node)
     weights = [entry.weights for entry in lowered if len(entry.weights)]
     # A network of pools alone has no weights, a memory has at least one word.
-    all_weights = np.concatenate(weights) if weights else np.zeros((1, architecture.in_lanes * architecture.out_lanes), np.uint8)
+    all_weights = (
+        np.concatenate(weights) if weights else np.zeros((1, architecture.in_lanes * architecture.out_lanes), np.uint8)
+    )
     parameters = _parameters(lowering, lowered, len(all_weights))
     const_bits = parameters["CONST_BITS"]
     descriptors = [lowering.load()]

@@ -20,7 +20,8 @@ _TESTBENCH = """\
 `default_nettype none
 // testbench: plays {images} images to {top} and compares every value of every layer with the golden model's.
 // Printed by hwadder. Run it in the design's folder, for example:
-//   iverilog -g2005 -o vectors/testbench.vvp -s testbench vectors/testbench.v {top}.v library/*.v && vvp -n vectors/testbench.vvp
+//   iverilog -g2005 -o vectors/testbench.vvp -s testbench vectors/testbench.v {top}.v library/*.v
+//   vvp -n vectors/testbench.vvp
 module testbench;
     localparam IMAGES = {images};
     localparam INPUTS = {inputs};
@@ -33,6 +34,7 @@ module testbench;
     reg [{input_bits}-1:0] stimulus [0:IMAGES*INPUTS-1];
     reg [{index_bits}+OUT_BITS-1:0] expected [0:IMAGES*TRACED-1];
     integer sent = 0;
+    integer position = 0;
     integer checked = 0;
     integer mismatches = 0;
     integer cycles = 0;
@@ -81,10 +83,11 @@ module testbench;
         end
         if (s_axis_tvalid && s_axis_tready_q) begin
             sent = sent + 1;
+            position = s_axis_tlast ? 0 : position + 1;
         end
         s_axis_tvalid = !rst && sent < IMAGES * INPUTS;
         s_axis_tdata = stimulus[sent];
-        s_axis_tlast = (sent + 1) % INPUTS == 0;
+        s_axis_tlast = position == INPUTS - 1;
     end
 
     reg s_axis_tready_q = 1'b0;

@@ -92,8 +92,6 @@ class _Job:
 
 def _play(design: Design, job: _Job) -> dict[str, Any]:
     """Run one simulator; the returned object is the bench's result with the waveform's path."""
-    if job.folder.exists():
-        shutil.rmtree(job.folder)
     job.folder.mkdir(parents=True)
     # The design reads its memory images relative to the simulator's folder.
     (job.folder / "memory").symlink_to((design.folder / "memory").resolve(), target_is_directory=True)
@@ -142,7 +140,8 @@ def _jobs(folder: Path, codes: IntArray, processes: int, gap_percent: int, waves
 
 
 def _layers_done(jobs: Sequence[_Job]) -> int:
-    return sum(int((job.folder / "progress").read_text() or 0) for job in jobs if (job.folder / "progress").is_file())
+    files = (job.folder / "progress" for job in jobs)
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def simulate(
@@ -157,7 +156,7 @@ def simulate(
     """Play images to the design in `folder` and compare every value of every layer with the golden model.
 
     Args:
-        folder: a design printed by `rtl.generator.print_design`; build files go to its folder `simulation`.
+        folder: a design printed by `rtl.generator.print_design`; its folder `simulation` is emptied for build files.
         codes: input codes (N, C, H, W) as `quant.golden.encode` gives them.
         waves: keep a waveform of the first image.
         gap_percent: share of clocks in which either stream pauses, 0 to 99.
@@ -176,6 +175,8 @@ def simulate(
         raise BadInputError(f"codes must be of shape (N, {shape}) with N at least 1, not {codes.shape}")
     if not 0 <= gap_percent <= 99:
         raise BadInputError(f"gap percent must be 0 to 99, not {gap_percent}")
+    if (folder / BUILD_FOLDER).exists():
+        shutil.rmtree(folder / BUILD_FOLDER)
     workers = processes or os.cpu_count() or 1
     jobs = _jobs(folder / BUILD_FOLDER, codes, workers, gap_percent, waves)
     total = len(codes) * len(design.layers)

@@ -146,7 +146,7 @@ class Operations(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu(self.bn(self.conv(x)))
         y = F.relu(self.drop(self.adder(x)))
-        x = torch.add(self.same(x), y)
+        x = torch.add(input=self.same(x), other=y)
         x += x
         x = F.max_pool2d(self.max(x), 2, stride=1).relu()
         x = F.dropout(F.avg_pool2d(self.average(x), kernel_size=(1, 2), stride=1), training=self.training)
@@ -297,6 +297,11 @@ START = "One must be made of layers that convert, not of forward "
             START + "(add, fx node add): alpha 2; only 1 is supported",
         ),
         (
+            lambda x: torch.add(input=x, other=x, out=None),
+            START + "(add, fx node add): got an unexpected keyword argument 'out'; leave it out",
+        ),
+        (lambda x: 1 + x, START + "(add, fx node add): only two tensors may be added"),
+        (
             lambda x: x + F.max_pool2d(x, 6),
             START + "(add, fx node add): tensors of shapes (4, 6, 6) and (4, 1, 1); only equal shapes may be added",
         ),
@@ -313,7 +318,7 @@ START = "One must be made of layers that convert, not of forward "
             START + "(cat, fx node cat): only residual addition joins two branches",
         ),
     ],
-    ids=[str(i) for i in range(14)],
+    ids=[str(i) for i in range(16)],
 )
 def test_what_does_not_convert_is_named(operation: Callable[[Any], Any], message: str) -> None:
     with pytest.raises(BadInputError) as error:

@@ -21,9 +21,7 @@ def run(folder: Path, **parameters: int | str) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("width", "depth", "address_bits"), [(1, 1, 1), (8, 16, 4), (3, 5, 3), (128, 3, 7)], ids=str
-)
+@pytest.mark.parametrize(("width", "depth", "address_bits"), [(1, 1, 1), (8, 16, 4), (3, 5, 3), (128, 3, 7)], ids=str)
 def test_words_read_back(tmp_path: Path, width: int, depth: int, address_bits: int) -> None:
     run(tmp_path, WIDTH=width, DEPTH=depth, ADDRESS_BITS=address_bits)
 

@@ -30,8 +30,7 @@ module channel_cursor #(
     output reg [(LANES > 1 ? $clog2(LANES) : 1)-1:0] lane
 );
 
-    localparam HIGHEST_LANE = LANES - 1;
-    localparam [(LANES > 1 ? $clog2(LANES) : 1)-1:0] LAST_LANE = HIGHEST_LANE;
+    localparam LAST_LANE = LANES - 1;
     localparam [ADDRESS_BITS-1:0] ONE_WORD = 1;
     localparam [(LANES > 1 ? $clog2(LANES) : 1)-1:0] ONE_LANE = 1;
     localparam [COUNT_BITS-1:0] ONE_CHANNEL = 1;
@@ -74,7 +73,7 @@ module channel_cursor #(
                 next_pixel_q <= next_pixel_q + pixel_stride_q;
             end else begin
                 left_q <= left_q - ONE_CHANNEL;
-                if (lane == LAST_LANE) begin
+                if (lane == LAST_LANE[(LANES > 1 ? $clog2(LANES) : 1)-1:0]) begin
                     word <= word + ONE_WORD;
                     lane <= 0;
                 end else begin

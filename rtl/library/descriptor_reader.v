@@ -5,7 +5,7 @@
 // clock, and shifts what comes back into a register from the top, so that word 0 ends up in the lowest 32 bits. The address goes on
 // from descriptor to descriptor; rewind together with start goes back to word 0.
 //
-// Latency: done is high for one clock, WORDS + 1 clocks after start; fields holds until the next start.
+// Latency: done is high for one clock, WORDS + 2 clocks after start; fields holds until the next start.
 //
 // Example, WORDS = 3, memory 10, 11, 12, 20, 21, 22: the first start gives fields {12, 11, 10}, the second {22, 21, 20}.
 module descriptor_reader #(

@@ -24,17 +24,14 @@ module drain_sequencer #(
     input wire [AFFINE_ADDRESS_BITS-1:0] affine_base,
     // one sum
     output wire issue,
-    output wire [(LANES > 1 ? $clog2(LANES) : 1)-1:0] issue_lane,
-    output wire [AFFINE_ADDRESS_BITS-1:0] issue_address,
+    output reg [(LANES > 1 ? $clog2(LANES) : 1)-1:0] issue_lane,
+    output reg [AFFINE_ADDRESS_BITS-1:0] issue_address,
     output wire drained
 );
-    localparam LANE_BITS = LANES > 1 ? $clog2(LANES) : 1;
     localparam [COUNT_BITS-1:0] ONE = 1;
 
     reg [SETTLE-2:0] settle_q;
     reg [COUNT_BITS-1:0] left_q;
-    reg [LANE_BITS-1:0] lane_q;
-    reg [AFFINE_ADDRESS_BITS-1:0] address_q;
 
     generate
         if (SETTLE < 2) begin : gen_check_settle
@@ -52,8 +49,6 @@ module drain_sequencer #(
     endgenerate
 
     assign issue = left_q != 0;
-    assign issue_lane = lane_q;
-    assign issue_address = address_q;
     assign drained = enable && left_q == ONE;
 
     always @(posedge clk) begin
@@ -65,13 +60,13 @@ module drain_sequencer #(
             left_q <= left_q - ONE;
         end
         if (settle_q[SETTLE-2]) begin
-            lane_q <= 0;
+            issue_lane <= 0;
             if (sweep_starts_pixel) begin
-                address_q <= affine_base;
+                issue_address <= affine_base;
             end
         end else if (enable && issue) begin
-            lane_q <= lane_q + 1'b1;
-            address_q <= address_q + 1'b1;
+            issue_lane <= issue_lane + 1'b1;
+            issue_address <= issue_address + 1'b1;
         end
     end
 endmodule

@@ -53,7 +53,6 @@ module sequencer #(
     always @(posedge clk) begin
         if (rst) begin
             state_q <= RESTART;
-            layer_index <= 0;
             started_q <= 1'b0;
         end else begin
             case (state_q)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from hwadder.doctor import diagnose, require_needed
+from hwadder.diagnosis import diagnose, require_needed
 from quant.errors import MissingToolError
 
 ROOT = Path(__file__).parent.parent

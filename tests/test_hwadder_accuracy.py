@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
+from hwadder.accuracy import evaluate_float
 from hwadder.checkpoint import load_checkpoint
 from hwadder.data import Dataset, load_dataset
-from hwadder.evaluate import evaluate_float
 from hwadder.models import build_model, shipped_weights
 from quant.errors import BadInputError
 

@@ -17,9 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hwadder.accuracy import predict, require_fit
 from hwadder.checkpoint import read_archive, save_checkpoint
 from hwadder.data import Dataset, every_nth_of_class, normalised
-from hwadder.evaluate import predict, require_fit
 from hwadder.models import adders_without_batch_norm
 from quant.errors import BadInputError
 from quant.files import replacing_file

@@ -1,0 +1,95 @@
+"""Bench of descriptor_reader: descriptors behind one another in a memory of noise, rewinds, gaps and resets."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import cocotb
+
+from sim.benches.codes import pack
+from sim.benches.lockstep import parameter, run_lockstep
+
+MUTATION_PARAMETERS = (
+    {"WORDS": 5, "ADDRESS_BITS": 4},
+    {"WORDS": 2, "ADDRESS_BITS": 2},
+    {"WORDS": 4, "ADDRESS_BITS": 3},
+)
+
+
+class ReaderModel:
+    """A descriptor read is a matter of how many clocks ago it was started."""
+
+    def __init__(self, words: int, memory: list[int]) -> None:
+        self.words = words
+        self.memory = memory
+        self.returned: int | None = None  # what the memory returns in this clock
+        self.reset()
+
+    def reset(self) -> None:
+        """Nothing is started, the next descriptor is the first."""
+        self.age: int | None = None  # clocks since start
+        self.base = 0
+        self.next_base = 0
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether a descriptor is on its way."""
+        return self.age is not None and self.age < self.words + 2
+
+    def word(self, position: int) -> int:
+        """Return one word of the descriptor."""
+        return self.memory[(self.base + position) % len(self.memory)]
+
+    def outputs(self, _inputs: Mapping[str, int]) -> Mapping[str, int]:
+        """Return the read port and done; the address counts in a read only, the fields from done on."""
+        age = self.age if self.age is not None else -1
+        outputs = {"read_enable": int(0 < age <= self.words), "done": int(age == self.words + 2)}
+        if outputs["read_enable"]:
+            outputs["read_address"] = (self.base + age - 1) % len(self.memory)
+        if age >= self.words + 2:
+            outputs["fields"] = pack([self.word(position) for position in range(self.words)], 32)
+        return outputs
+
+    def clock(self, inputs: Mapping[str, int]) -> None:
+        """The memory answers one clock after it was asked."""
+        outputs = self.outputs(inputs)
+        self.returned = self.memory[outputs["read_address"]] if outputs["read_enable"] else None
+        if inputs["rst"]:
+            self.reset()
+        elif inputs["start"]:
+            self.base = 0 if inputs["rewind"] else self.next_base
+            self.next_base = self.base + self.words
+            self.age = 1
+        elif self.age is not None:
+            self.age += 1
+
+
+def reads(rng: random.Random, model: ReaderModel, descriptors: int) -> Iterator[dict[str, int]]:
+    """Yield starts as soon as allowed or later, some with a rewind, some cut off by rst; unasked data is noise."""
+
+    def clock(**inputs: int) -> dict[str, int]:
+        data = rng.getrandbits(32) if model.returned is None else model.returned
+        return {"rst": 0, "start": 0, "rewind": rng.randrange(2), "read_data": data} | inputs
+
+    yield clock(rst=1, start=1)
+    for _ in range(descriptors):
+        for _ in range(rng.choice([0, 0, 1, 3])):
+            yield clock()
+        yield clock(start=1, rewind=int(rng.random() < 0.2))
+        cut = rng.choice([None, None, rng.randrange(model.words + 2)])
+        played = 0
+        while model.is_reading and played != cut:
+            yield clock()
+            played += 1
+        if model.is_reading or rng.random() < 0.1:
+            yield clock(rst=1, start=rng.randrange(2))
+
+
+@cocotb.test()
+async def descriptors_in_order(dut: Any) -> None:
+    """Each start brings the next descriptor, or the first after a rewind or a reset, and done with its fields."""
+    rng, words = random.Random(1), parameter(dut, "WORDS")
+    model = ReaderModel(words, [rng.getrandbits(32) for _ in range(1 << parameter(dut, "ADDRESS_BITS"))])
+    await run_lockstep(dut, model, reads(rng, model, 150))

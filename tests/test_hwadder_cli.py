@@ -1,0 +1,462 @@
+"""The command line: exit codes, whole messages, what --json prints, and that a failure leaves nothing behind."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+from tiny_user import MODEL, VALUES_PER_IMAGE, write_user_folder
+
+from hwadder.cli import main
+from quant import network_file
+from sim.tools import require_icarus
+
+NO_ICARUS = (
+    "hwadder: simulator Icarus Verilog must be installed, not missing: "
+    "`apt-get install -y --no-install-recommends iverilog`\n"
+)
+CONSOLE_SCRIPT = Path(sys.executable).with_name("hwadder")
+
+
+def run(*arguments: object, env: dict[str, str | None] | None = None) -> Result:
+    """The command line in this process; an exception that it does not turn into a sentence fails the test."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments], env=env)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def told(result: Result) -> dict[str, object]:
+    """The one object on stdout of a run that went well."""
+    assert result.exit_code == 0, result.stderr
+    content: dict[str, object] = json.loads(result.stdout)
+    return content
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a user who has a model, its checkpoint and images, has quantized and has printed it."""
+    folder = tmp_path_factory.mktemp("cli")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_user_folder()
+        assert run("quantize", "tiny.pt", "--model", MODEL, "--data", "data.npz", "--out", "tiny.hwn").exit_code == 0
+        assert run("rtl", "tiny.hwn", "--out", "rtl", "--in-lanes", 2, "--out-lanes", 3).exit_code == 0
+    return folder
+
+
+@pytest.fixture
+def folder(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the finished folder, as the current folder."""
+    copy = tmp_path / "user"
+    shutil.copytree(finished, copy)
+    monkeypatch.chdir(copy)
+    return copy
+
+
+def fails(code: int, message: str, *arguments: object, env: dict[str, str | None] | None = None) -> None:
+    """The command ends with this code and sentence, prints no result, and leaves the folder as it was."""
+    before = {path: path.read_bytes() if path.is_file() else None for path in Path.cwd().rglob("*")}
+    result = run(*arguments, env=env)
+    assert (result.exit_code, result.stderr, result.stdout) == (code, f"hwadder: {message}\n", "")
+    after = {path: path.read_bytes() if path.is_file() else None for path in Path.cwd().rglob("*")}
+    assert {path for path in after.keys() ^ before.keys() if "__pycache__" not in path.parts} == set()
+    assert [path for path in before if path in after and after[path] != before[path]] == []
+
+
+def quantize_into(out: str, checkpoint: str = "tiny.pt", model: str = MODEL, data: str = "data.npz") -> list[str]:
+    return ["quantize", checkpoint, "--model", model, "--data", data, "--out", out]
+
+
+# Checkpoints -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_missing_checkpoint() -> None:
+    fails(2, "checkpoint must be an existing file, not missing: none.pt", *quantize_into("new.hwn", "none.pt"))
+    fails(
+        2,
+        "checkpoint or network file must be an existing file, not missing: none.pt",
+        *("evaluate", "none.pt", "--model", MODEL, "--data", "data.npz"),
+    )
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_truncated_checkpoint() -> None:
+    Path("half.pt").write_bytes(Path("tiny.pt").read_bytes()[:1500])
+    fails(2, "checkpoint must be whole, not truncated or damaged: half.pt", *quantize_into("new.hwn", "half.pt"))
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_pickle_that_tries_to_run_code() -> None:
+    class Hostile:
+        def __reduce__(self) -> tuple[object, tuple[str, ...]]:
+            return os.system, ("touch was-run",)
+
+    torch.save({"conv": Hostile()}, "hostile.pt")
+    fails(
+        2,
+        "checkpoint must hold only tensors and the reference's modules, not posix.system, "
+        "which was not run: hostile.pt",
+        *quantize_into("new.hwn", "hostile.pt"),
+    )
+    assert not Path("was-run").exists()
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (torch.zeros(2, 1, 5, 5), "must be of shape (2, 1, 3, 3), not (2, 1, 5, 5)"),
+        (torch.full((2, 1, 3, 3), torch.nan), "must be finite, not hold 18 NaN or infinite values"),
+        (torch.full((2, 1, 3, 3), torch.inf), "must be finite, not hold 18 NaN or infinite values"),
+    ],
+    ids=["shape", "nan", "inf"],
+)
+def test_weights_that_cannot_be(value: torch.Tensor, message: str) -> None:
+    torch.save({**torch.load("tiny.pt"), "0.adder": value}, "bad.pt")
+    fails(2, f"entry 0.adder of checkpoint {message}: bad.pt", *quantize_into("new.hwn", "bad.pt"))
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_checkpoint_without_its_model() -> None:
+    message = "model of a checkpoint must be named with --model, not left out: tiny.pt"
+    fails(2, message, "evaluate", "tiny.pt", "--data", "data.npz")
+
+
+# Models ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_unsupported_layer() -> None:
+    fails(
+        2,
+        "Sequential must be made of layers that convert, not of 2 (GELU, fx node _2): use Adder2d, AdderLinear, "
+        "Conv2d, Linear, BatchNorm, ReLU, max, average or global pooling, flatten and addition",
+        *quantize_into("new.hwn", model="tiny_user_model:with_gelu"),
+    )
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("lenet6", "model must be lenet5, resnet20, resnet32 or module:function, not 'lenet6'"),
+        (
+            "tiny_user_model:absent",
+            "model tiny_user_model:absent must be importable and callable, not raise AttributeError: "
+            "module 'tiny_user_model' has no attribute 'absent'",
+        ),
+    ],
+)
+def test_an_unknown_model(name: str, message: str) -> None:
+    fails(2, message, "energy", name)
+    fails(2, message, *quantize_into("new.hwn", model=name))
+
+
+# Data --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_empty_data_folder() -> None:
+    Path("images").mkdir()
+    fails(
+        2,
+        "data folder images must hold train/<class>/ and test/<class>/ (or val/) with images, or the python batches of "
+        "CIFAR, not be empty",
+        *quantize_into("new.hwn", data="images"),
+    )
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_mislabelled_data_folder() -> None:
+    for name in ("train/cat", "train/dog", "test/cat", "test/dig"):
+        Path("images", name).mkdir(parents=True)
+        Image.new("L", (6, 6)).save(Path("images", name, "0.png"))
+    message = "classes of images/test must be those of train, not differ in dig, dog"
+    fails(2, message, "evaluate", "tiny.hwn", "--data", "images")
+
+
+@pytest.mark.usefixtures("folder")
+def test_missing_data_and_data_of_another_shape() -> None:
+    message = "data must be mnist, a folder or an .npz file, not missing: nothing.npz"
+    fails(2, message, "simulate", "rtl", "--data", "nothing.npz")
+    message = "images must be uint8 of shape (N, 1, 6, 6), not uint8 of shape (1, 1, 28, 28)"
+    fails(2, message, "simulate", "rtl", "--data", "mnist")
+
+
+# Options -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("command", "option", "value", "message"),
+    [
+        ("quantize", "--bits", 1, "bits must be 2 to 8, not 1"),
+        ("quantize", "--bits", 9, "bits must be 2 to 8, not 9"),
+        ("quantize", "--edge-bits", 9, "edge bits must be 2 to 8, not 9"),
+        ("rtl", "--in-lanes", 0, "in lanes must be 1 to 64, not 0"),
+        ("rtl", "--out-lanes", 65, "out lanes must be 1 to 64, not 65"),
+        ("rtl", "--vectors", -1, "vectors must be at least 0, not -1"),
+        ("simulate", "--images", 0, "images must be 1 to 10, the test images of data.npz, not 0"),
+        ("simulate", "--images", 100000, "images must be 1 to 10, the test images of data.npz, not 100000"),
+    ],
+)
+def test_options_out_of_range(command: str, option: str, value: int, message: str) -> None:
+    arguments = {
+        "quantize": quantize_into("new.hwn"),
+        "rtl": ["rtl", "tiny.hwn", "--out", "new"],
+        "simulate": ["simulate", "rtl", "--data", "data.npz"],
+    }
+    fails(2, message, *arguments[command], option, value)
+
+
+def test_an_unknown_precision() -> None:
+    result = run("energy", "lenet5", "--precision", "fp8")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1] == (
+        "Error: Invalid value for '--precision': 'fp8' is not one of 'fp32', 'fp16', 'int8', 'int8-sums8', 'network'."
+    )
+
+
+# Network files and designs -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_corrupted_network_file() -> None:
+    whole = Path("tiny.hwn").read_bytes()
+    Path("half.hwn").write_bytes(whole[: len(whole) // 2])
+    message = "network file must be undamaged, not unreadable (BadZipFile: File is not a zip file): half.hwn"
+    for arguments in (
+        ("evaluate", "half.hwn", "--data", "data.npz"),
+        ("rtl", "half.hwn", "--out", "new"),
+        ("energy", "half.hwn"),
+    ):
+        fails(2, message, *arguments)
+    weights = network_file.load(Path("tiny.hwn")).nodes[1].weight.astype(np.uint8).tobytes()  # type: ignore[union-attr]
+    assert whole.count(weights) == 1
+    Path("bit.hwn").write_bytes(whole.replace(weights, bytes([weights[0] ^ 1]) + weights[1:]))
+    message = "network file must be undamaged, not unreadable (BadZipFile: Bad CRC-32 for file '0.weight.npy'): bit.hwn"
+    fails(2, message, "rtl", "bit.hwn", "--out", "new")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_folder_that_is_no_design() -> None:
+    fails(2, "design folder must be an existing folder, not missing: new", "simulate", "new", "--data", "data.npz")
+    Path("empty").mkdir()
+    message = "design index must be an existing file, not missing: empty/design.json"
+    fails(2, message, "simulate", "empty", "--data", "data.npz")
+
+
+# Output ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_file_in_the_way_of_the_output() -> None:
+    Path("file").write_text("mine")
+    refused = "must be writable, not refused by the system (File exists)"
+    fails(2, f"output file/new.hwn {refused}", *quantize_into("file/new.hwn"))
+    fails(2, "output folder must be a folder, not an existing file: file", "rtl", "tiny.hwn", "--out", "file")
+    fails(2, f"output file/rtl {refused}", "rtl", "tiny.hwn", "--out", "file/rtl")
+    fails(2, f"output file/page.html {refused}", "energy", "lenet5", "--html", "file/page.html")
+    fails(2, f"output file/rows.csv {refused}", "energy", "lenet5", "--csv", "file/rows.csv")
+    fails(
+        2,
+        "output file must be a writable folder, not refused by the system (File exists)",
+        *("flow", "--model", MODEL, "--checkpoint", "tiny.pt", "--data", "data.npz", "--out", "file", "--images", 1),
+    )
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_folder_of_something_else_is_not_replaced() -> None:
+    Path("thesis").mkdir()
+    Path("thesis", "chapter1.tex").write_text("years of work")
+    message = "output folder must be new, empty or an earlier design, not hold other files: thesis"
+    fails(2, message, "rtl", "tiny.hwn", "--out", "thesis")
+
+
+@pytest.mark.usefixtures("folder")
+def test_missing_parent_folders_are_made() -> None:
+    assert run(*quantize_into("a/b/new.hwn")).exit_code == 0
+    assert Path("a/b/new.hwn").read_bytes() == Path("tiny.hwn").read_bytes()
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_read_only_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's refusal is imitated: the superuser, who runs tests in containers, may write anywhere."""
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    refused = "must be writable, not refused by the system (Read-only file system)"
+    fails(2, f"output new.hwn {refused}", *quantize_into("new.hwn"))
+    fails(2, f"output new {refused}", "rtl", "tiny.hwn", "--out", "new")
+
+
+def test_a_disk_that_fills_up_half_way(folder: Path) -> None:
+    """A limit on the size of files stands for the disk: the system itself refuses to write more."""
+    before = sorted(path.name for path in folder.iterdir())
+    for arguments, output in (
+        (quantize_into("new.hwn"), "new.hwn"),
+        (["rtl", "tiny.hwn", "--out", "new"], "new"),
+        (["energy", "tiny.hwn", "--html", "page.html"], "page.html"),
+    ):
+        done = subprocess.run(
+            ["prlimit", "--fsize=1000", CONSOLE_SCRIPT, *arguments],
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr.strip()) == (
+            2,
+            f"hwadder: output {output} must be writable, not refused by the system (File too large)",
+        )
+        assert sorted(path.name for path in folder.iterdir() if path.name != "__pycache__") == before
+
+
+def test_a_result_that_nobody_can_take() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [CONSOLE_SCRIPT, "energy", "lenet5", "--json"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr.strip() == (
+        "hwadder: output must be readable and writable, not refused by the system (No space left on device)"
+    )
+
+
+# The simulator -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_missing_simulator_is_found_before_any_work() -> None:
+    nowhere: dict[str, str | None] = {"PATH": str(Path.cwd())}
+    message = NO_ICARUS.removeprefix("hwadder: ").rstrip()
+    # Neither the data nor the checkpoint exists: the simulator was looked for first.
+    fails(3, message, "simulate", "rtl", "--data", "nothing.npz", env=nowhere)
+    fails(3, message, "flow", "--checkpoint", "nothing.pt", "--out", "new", env=nowhere)
+    fails(3, message, "rtl", "tiny.hwn", "--out", "new", env=nowhere)
+
+
+def test_the_doctor_names_a_missing_simulator(tmp_path: Path) -> None:
+    result = run("doctor", "--json", env={"PATH": str(tmp_path)})
+    assert result.exit_code == 3
+    assert result.stderr == (
+        "hwadder: needed tools must be installed, not missing: iverilog, vvp; "
+        "install with `apt-get install -y --no-install-recommends iverilog`\n"
+    )
+    missing = {tool["name"] for tool in json.loads(result.stdout)["tools"] if tool["version"] is None}
+    assert {"iverilog", "vvp"} <= missing
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_flipped_weight_bit_is_a_mismatch() -> None:
+    """The words of the first layer hold its weights lane by lane, an output lane's two input lanes side by side."""
+    memory = Path("rtl/memory/weights.mem")
+    lines = memory.read_text().split()
+    lines[0] = f"{int(lines[0], 16) ^ 0x80:0{len(lines[0])}x}"
+    memory.write_text("\n".join(lines) + "\n")
+    result = run("simulate", "rtl", "--data", "data.npz", "--images", 2, "--json")
+    assert result.exit_code == 1
+    content = json.loads(result.stdout)
+    mismatch = content["mismatch"]
+    assert content["mismatches"] == 1
+    assert (mismatch["layer"], mismatch["channel"]) == ("0", 0)
+    assert mismatch["expected"] != mismatch["actual"]
+    assert Path(mismatch["waveform"]).stat().st_size > 1000
+    assert result.stderr.splitlines()[-1] == (
+        f"hwadder: layer 0 must equal the golden model, not differ in image {mismatch['image']} at channel 0, "
+        f"row {mismatch['row']}, column {mismatch['column']}: expected {mismatch['expected']}, "
+        f"actual {mismatch['actual']}; waveform: rtl/simulation/mismatch/hwadder_net.fst"
+    )
+    plain = run("simulate", "rtl", "--data", "data.npz", "--images", 2)
+    assert plain.exit_code == 1
+    assert plain.stderr == result.stderr
+
+
+# Results -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("folder")
+def test_results_as_json() -> None:
+    evaluation = told(run("evaluate", "tiny.pt", "--model", MODEL, "--data", "data.npz", "--json"))
+    assert evaluation["kind"] == "float"
+    assert evaluation["images"] == 10
+    integer = told(run("evaluate", "tiny.hwn", "--data", "data.npz", "--json"))
+    assert set(integer) == {"accuracy", "images", "kind", "correct"}
+    assert integer["kind"] == "integer"
+    assert integer["accuracy"] == integer["correct"] / 10  # type: ignore[operator]
+
+    quantization = told(run(*quantize_into("new.hwn"), "--json"))
+    assert quantization["sha256"] == network_file.digest(network_file.load(Path("new.hwn")))
+    assert [layer["layer"] for layer in quantization["layers"]] == ["0", "3", "5"]  # type: ignore[attr-defined]
+
+    design = told(run("rtl", "tiny.hwn", "--out", "rtl", "--in-lanes", 3, "--lane", "complement", "--json"))
+    assert design["top"] == "hwadder_net"
+    assert design["parameters"].items() >= {"IN_LANES": 3, "OUT_LANES": 16, "MIN_FORM": 0}.items()  # type: ignore[attr-defined]
+
+    simulation = told(run("simulate", "rtl", "--data", "data.npz", "--images", 3, "--waves", "--json"))
+    keys = {"simulator", "images", "layers", "values_compared", "mismatches", "cycles_per_image"}
+    assert keys <= set(simulation)
+    counted = (simulation["images"], simulation["layers"], simulation["values_compared"])
+    assert counted == (3, 3, 3 * VALUES_PER_IMAGE)
+    assert (simulation["mismatches"], simulation["simulator"]) == (0, f"Icarus Verilog {require_icarus()}")
+    assert Path(str(simulation["waveform"])).stat().st_size > 1000
+
+
+def test_energy_as_json() -> None:
+    content = told(run("energy", "resnet20", "--json"))
+    assert {"model", "table", "precision", "convention", "layers", "totals"} <= set(content)
+    assert (content["model"], content["precision"]) == ("resnet20", "fp32")
+    totals = content["totals"]
+    assert isinstance(totals, dict)
+    for kind, energy_uj in (("adder", 74.70), ("cnn", 187.74)):
+        assert {"multiplications", "additions", "energy_pj"} == set(totals[kind])
+        assert f"{totals[kind]['energy_pj'] / 1e6:.2f}" == f"{energy_uj:.2f}"
+    assert (totals["adder_taps"], totals["dot_taps"]) == (40_370_176, 443_008)
+
+
+@pytest.mark.usefixtures("folder")
+def test_training_as_json() -> None:
+    arguments = ("--data", "data.npz", "--out", "trained.pt", "--epochs", 2, "--batch-size", 10, "--json")
+    content = told(run("train", MODEL, *arguments))
+    assert (content["checkpoint"], content["epochs"]) == ("trained.pt", 2)
+    assert sorted(path.name for path in Path.cwd().glob("trained.pt*")) == [
+        *("trained.pt", "trained.pt.csv", "trained.pt.last", "trained.pt.png"),
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_results_for_people() -> None:
+    assert run("evaluate", "tiny.hwn", "--data", "data.npz").stdout.endswith(" of 10), integer\n")
+    shown = run("simulate", "rtl", "--data", "data.npz").stdout
+    assert " 1 images, 3 layers, 42 values compared, 0 mismatches, " in shown
+    table = run("quantize", "tiny.pt", "--model", MODEL, "--data", "data.npz", "--out", "[b]new.hwn").stdout
+    assert table.startswith("[b]new.hwn: 3 layers, SHA-256 ")
+    assert "MaxPool" in table
+    assert "…" not in run("energy", "resnet20").stdout  # no figure is cut in a pipe
+
+
+def test_the_console_script_from_another_folder(folder: Path, tmp_path: Path) -> None:
+    """One object on stdout alone, progress beside it on stderr; the folder `sim` of the caller is not ours."""
+    (tmp_path / "sim").mkdir()
+    (tmp_path / "sim" / "__init__.py").write_text("raise RuntimeError('the wrong package')\n")
+    arguments = ["simulate", str(folder / "rtl"), "--data", str(folder / "data.npz"), "--images", "2", "--json"]
+    done = subprocess.run([CONSOLE_SCRIPT, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.count("\n") == 1
+    assert json.loads(done.stdout)["mismatches"] == 0
+    version = subprocess.run([CONSOLE_SCRIPT, "--version"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert version.stdout.startswith("hwadder, version ")

@@ -1,0 +1,72 @@
+"""Results as JSON: strict JSON, and what they say is what the verbs returned."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from networks import quantized, small_lenet
+
+from hwadder.results import (
+    QUANTIZATION_HEADINGS,
+    accuracy_text,
+    evaluation_json,
+    quantization_json,
+    quantization_rows,
+    simulation_json,
+)
+from hwadder.verbs import Evaluation, Quantization
+from quant.quantization_report import LayerReport
+from sim.simulate import Mismatch, Simulation
+
+
+def layer(sqnr_db: float, width: int | None) -> LayerReport:
+    return LayerReport(
+        layer="conv1",
+        type="adder Conv2d",
+        bits=8,
+        clip=3.65318,
+        weight_bits=None if width is None else 8,
+        weights_clipped=None if width is None else 0.7733,
+        sqnr_db=sqnr_db,
+        accumulator_bits=width,
+        affine_bits=width,
+        shift=width,
+    )
+
+
+def test_accuracy() -> None:
+    record = evaluation_json(Evaluation("float", 986, 1000))
+    assert record == {"kind": "float", "accuracy": 0.986, "correct": 986, "images": 1000}
+    assert accuracy_text(record) == "98.60% (986 of 1000)"
+
+
+@pytest.mark.parametrize("sqnr_db", [float("inf"), float("-inf")])
+def test_a_quantization_without_noise_is_strict_json(sqnr_db: float) -> None:
+    result = Quantization(
+        quantized(small_lenet()), Path("net.hwn"), "ab" * 32, (layer(46.71, 14), layer(sqnr_db, None))
+    )
+    record = quantization_json(result)
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert [row["sqnr_db"] for row in record["layers"]] == [46.71, None]
+    rows = list(quantization_rows(record))
+    assert rows == [
+        ("conv1", "adder Conv2d", "8", "3.653", "77.3%", "46.7", "14", "14", "14"),
+        ("conv1", "adder Conv2d", "8", "3.653", "", "exact", "", "", ""),
+    ]
+    assert {len(row) for row in rows} == {len(QUANTIZATION_HEADINGS)}
+
+
+def test_a_simulation_carries_its_first_difference() -> None:
+    mismatch = Mismatch(3, "conv2", 1, 2, 4, 17, "xxxx", "waves.fst")
+    result = Simulation("Icarus Verilog 11.0", 5, 7, 1234, 99.5, None, mismatch, Path("first.fst"))
+    record = simulation_json(result)
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert record["mismatches"] == 1
+    assert record["waveform"] == "first.fst"
+    assert Mismatch(**record["mismatch"]) == mismatch
+    assert mismatch.sentence() == (
+        "layer conv2 must equal the golden model, not differ in image 3 at channel 1, row 2, column 4: "
+        "expected 17, actual xxxx; waveform: waves.fst"
+    )
