@@ -21,6 +21,9 @@ CIFAR_MEAN = (0.4914, 0.4822, 0.4465)
 CIFAR_STD = (0.2023, 0.1994, 0.2010)
 """What the AdderNet reference normalises CIFAR images with (its main.py)."""
 
+MNIST_STD = 0.3081
+"""Standard deviation of the MNIST training pixels in [0, 1], as commonly used; the mean is left at 0."""
+
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
@@ -29,8 +32,9 @@ _KEYS = ("x_train", "y_train", "x_test", "y_test")
 class Dataset:
     """Images (N, C, H, W) uint8 and labels (N,) int64, split into train and test, with their normalisation.
 
-    A network sees `(pixel / 255 - mean) / std`, both (C,). Colour images of 32x32 get the statistics of CIFAR; every
-    other image gets mean 0 and std 1, so pixels stay in [0, 1] and black, which is also the padding, is exactly 0.
+    A network sees `(pixel / 255 - mean) / std`, both (C,). Colour images of 32x32 get the statistics of CIFAR. Every
+    other image gets mean 0, so that black, which is also the padding, is exactly 0 and no input is negative; its std
+    is that of the digits for `mnist`, else 1.
     """
 
     name: str
@@ -95,6 +99,7 @@ def _dataset(
     train: tuple[NDArray[Any], NDArray[Any]],
     test: tuple[NDArray[Any], NDArray[Any]],
     class_names: tuple[str, ...] = (),
+    std: float = 1.0,
 ) -> Dataset:
     arrays = dict(zip(_KEYS, (*train, *test), strict=True))
     for split in ("train", "test"):
@@ -126,7 +131,7 @@ def _dataset(
         x_test=np.ascontiguousarray(x_test),
         y_test=y_test.astype(np.int64),
         mean=np.array(CIFAR_MEAN) if is_cifar else np.zeros(channels),
-        std=np.array(CIFAR_STD) if is_cifar else np.ones(channels),
+        std=np.array(CIFAR_STD) if is_cifar else np.full(channels, std),
         class_names=class_names,
     )
 
@@ -139,7 +144,7 @@ def _mnist() -> Dataset:
     images, labels = table[:, :-1].reshape(-1, 1, 28, 28), table[:, -1].astype(np.int64)
     test = every_nth_of_class(labels, 5)
     names = tuple(str(digit) for digit in range(10))
-    return _dataset("mnist", (images[~test], labels[~test]), (images[test], labels[test]), names)
+    return _dataset("mnist", (images[~test], labels[~test]), (images[test], labels[test]), names, MNIST_STD)
 
 
 class _RefusedGlobalError(Exception):
