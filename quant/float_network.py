@@ -264,7 +264,7 @@ class FloatNetwork:
             )
             _require(
                 node is self.nodes[-1] or not isinstance(node, Argmax),
-                f"argmax {node.name} must be the last node, not read",
+                f"argmax {node.name} must be the last node, not followed by others",
             )
             _require(node.name not in shapes, f"node names must be unique, not {node.name} twice")
             for source in sources(node):

@@ -266,7 +266,7 @@ class IntegerNetwork:
             )
             _require(
                 node is self.nodes[-1] or not isinstance(node, Argmax),
-                f"argmax {node.name} must be the last node, not read",
+                f"argmax {node.name} must be the last node, not followed by others",
             )
             self.shapes[node.name] = self._shape(node)
             self.grids[node.name] = self._grid(node)

@@ -57,7 +57,7 @@ class QuantizerOptions:
             ("edge bits", self.edge_bits, 2, 8),
             ("signed digits", self.digits, 1, 8),
             ("minimum shift", self.minimum_shift, 14, 24),
-            ("clip candidates", self.candidates, 1, 1000),
+            ("clip candidates", self.candidates, 2, 1000),
         ):
             if not low <= value <= high:
                 raise BadInputError(f"{name} must be {low} to {high}, not {value}")

@@ -137,4 +137,22 @@ EQUIVALENT_MUTANTS = (
         "1'b0",
         "the cursor's place is read only after a load, which sets all of the cursor",
     ),
+    EquivalentMutant(
+        "operand_gate",
+        "wire [«LANES-1»:0] below_slice;",
+        "LANES-1-1",
+        "the highest lane is never below a slice: its bit is 0, as is that of a missing one",
+    ),
+    EquivalentMutant(
+        "operand_gate",
+        "for (lane = 0; lane «<» LANES; lane = lane + 1) begin : gen_lane",
+        "<=",
+        "drives bits above out_data, which do not exist",
+    ),
+    EquivalentMutant(
+        "sequencer",
+        "localparam [2:0] FLUSH = «3'd5»;",
+        "3'd6",
+        "names the state by another unused number; no state is compared but for equality",
+    ),
 )

@@ -39,6 +39,7 @@ from pyslang.syntax import (
     VariableDimensionSyntax,
 )
 
+from quant.errors import BadInputError
 from rtl.verilog_text import constants_of, names_in, nodes, parse_with_pyslang, text_of
 
 Change: TypeAlias = "tuple[MutationKind, int, int, str]"
@@ -103,9 +104,11 @@ class Mutant:
     """First byte of the changed text."""
 
     def text(self, source: Path) -> str:
-        """Return the module's text with the change."""
+        """Return the module's text with the change; raise BadInputError when it was not found in `source`."""
         original = source.read_bytes()
         end = self.offset + len(self.before.encode())
+        if original[self.offset : end] != self.before.encode():
+            raise BadInputError(f"mutants of {self.module} must be applied to the text they come from, not to {source}")
         return (original[: self.offset] + self.after.encode() + original[end:]).decode()
 
 

@@ -1,4 +1,4 @@
-"""Float networks whose graphs are legitimate and unusual; each must fuse, quantise at every width and keep its signal."""
+"""Float networks with legitimate, unusual graphs; each must fuse, quantise at every width and keep its signal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every legitimate graph fuses: each node in one stage, each stage after what it reads, each formula the float network's."""
+"""Every legitimate graph fuses: each node in one stage, each stage after what it reads, its formula the network's."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_residual_network_becomes_one_stage_a_layer() -> None:
         "layer3.0.conv2: Conv2d+BatchNorm+Add+Relu(layer3.0.relu, layer3.0.downsample.1)",
         "avgpool: AveragePool(layer3.0.relu2, None)",
         "fc: Conv2d+BatchNorm(avgpool, None)",
-        "flatten: Flatten(fc, None)",
+        "flatten: Flatten(bn2, None)",
     ]
 
 

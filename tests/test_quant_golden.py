@@ -8,15 +8,15 @@ from math import floor
 
 import numpy as np
 import pytest
-from fxpmath import Fxp
+from fixed_point import raw_values
 from hypothesis import given
+from hypothesis import strategies as st
 from networks import every_node_network, quantized, random_images, small_lenet
 from strategies import affines, codes, input_node, layers, vectors
 
-from hypothesis import strategies as st
 from quant.errors import BadInputError
 from quant.float_network import Kind
-from quant.golden import classify, encode, requantize, trace
+from quant.golden import classify, compute, encode, requantize, trace
 from quant.integer_network import (
     Affine,
     Argmax,
@@ -109,9 +109,8 @@ def test_the_affine_step_equals_fxpmath(bits: int) -> None:
     # The total is a number with `shift` fraction bits; a code is that number plus a half, floored and saturated.
     affine = Affine(np.array([7, -9]), np.array([100, -3]), 5, 2**bits - 1)
     acc = codes(-300, 300, (40, 2), 3)
-    total = acc * affine.multiplier + affine.constant
-    shifted = Fxp(total / 32 + 0.5, signed=False, n_word=bits, n_frac=0, rounding="floor", overflow="saturate")
-    assert requantize(affine, acc, None).tolist() == shifted.val.astype(int).tolist()
+    exact = (acc * affine.multiplier + affine.constant) / 2**affine.shift + 0.5
+    assert requantize(affine, acc, None).ravel().tolist() == raw_values(exact.ravel(), False, bits, 0, "floor")
 
 
 @pytest.mark.parametrize(("total", "code"), [(-3, -1), (-2, 0), (-1, 0), (1, 0), (2, 1), (5, 1), (6, 2)])
@@ -151,8 +150,6 @@ def test_wide_dot_sums_are_exact() -> None:
     affine = Affine(np.array([1]), np.array([0]), 17, None)
     layer = Conv2d("layer", "sum", Kind.DOT, np.full((1, 1, 1, 1), -(2**15)), 16, affine, Grid(32, 1.0, signed=True))
     network = IntegerNetwork("wide", (image, pool, layer))
-    from quant.golden import compute
-
     assert compute(network, layer, {"sum": np.array([[[[total]]]])}).item() == -(total // 4)
 
 

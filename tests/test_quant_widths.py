@@ -31,7 +31,7 @@ def test_signed_width_holds_the_range_and_no_narrower_one_does(low: int, span: i
     high = low + span
 
     def holds(bits: int) -> bool:
-        return -(2 ** (bits - 1)) <= low and high <= 2 ** (bits - 1) - 1
+        return -(1 << (bits - 1)) <= low and high <= (1 << (bits - 1)) - 1
 
     bits = signed_bits(low, high)
     assert holds(bits)

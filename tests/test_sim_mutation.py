@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from networks import every_node_network, quantized
 
+from quant.errors import BadInputError
 from rtl.architecture import Architecture
 from rtl.generator import print_design
 from rtl.library import LIBRARY_MODULES, module_source
@@ -128,6 +129,16 @@ def test_sites_come_from_the_syntax_tree(tmp_path: Path) -> None:
     operator = found[7]
     assert operator.site == "assign b = $signed({1'b0, a[N-1:1]}) «+» -a;"
     assert operator.text(source) == SITES.replace(") + -a", ") - -a")
+
+
+def test_a_mutant_fits_its_own_text_only(tmp_path: Path) -> None:
+    source = tmp_path / "sites.v"
+    source.write_text(SITES, encoding="ascii")
+    mutant = mutants(source)[0]
+    source.write_text(SITES.replace(" signed", ""), encoding="ascii")
+    with pytest.raises(BadInputError) as error:
+        mutant.text(source)
+    assert str(error.value) == f"mutants of sites must be applied to the text they come from, not to {source}"
 
 
 def mutant_of(module: str, site: str) -> Mutant:

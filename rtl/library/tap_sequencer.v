@@ -98,15 +98,15 @@ module tap_sequencer #(
     reg [ADDRESS_BITS-1:0] line_address_q;
     reg [ADDRESS_BITS-1:0] pixel_address_q;
     reg [ADDRESS_BITS-1:0] window_address_q;
-    reg signed [COUNT_BITS:0] window_row_q;
-    reg signed [COUNT_BITS:0] window_column_q;
+    reg [COUNT_BITS:0] window_row_q;
+    reg [COUNT_BITS:0] window_column_q;
     // position inside the window
     reg [ADDRESS_BITS-1:0] row_address_q;
     reg [ADDRESS_BITS-1:0] column_address_q;
     reg [ADDRESS_BITS-1:0] plane_address_q;
     reg [ADDRESS_BITS-1:0] address_q;
-    reg signed [COUNT_BITS:0] row_q;
-    reg signed [COUNT_BITS:0] column_q;
+    reg [COUNT_BITS:0] row_q;
+    reg [COUNT_BITS:0] column_q;
     reg [COUNT_BITS-1:0] rows_left_q;
     reg [COUNT_BITS-1:0] columns_left_q;
     reg [COUNT_BITS-1:0] planes_left_q;
@@ -143,13 +143,13 @@ module tap_sequencer #(
     assign layer_end = line_end && out_rows_left_q == ONE;
 
     // the next sweep's window
-    wire signed [COUNT_BITS:0] first_row;
-    wire signed [COUNT_BITS:0] first_column;
+    wire [COUNT_BITS:0] first_row;
+    wire [COUNT_BITS:0] first_column;
     reg [ADDRESS_BITS-1:0] next_address;
-    reg signed [COUNT_BITS:0] next_row;
-    reg signed [COUNT_BITS:0] next_column;
-    assign first_row = -$signed({1'b0, pad_y});
-    assign first_column = -$signed({1'b0, pad_x});
+    reg [COUNT_BITS:0] next_row;
+    reg [COUNT_BITS:0] next_column;
+    assign first_row = -{1'b0, pad_y};
+    assign first_column = -{1'b0, pad_x};
 
     always @* begin
         next_row = window_row_q;
@@ -160,11 +160,11 @@ module tap_sequencer #(
             next_column = first_column;
         end else if (line_end) begin
             next_address = line_address_q + window_row_step;
-            next_row = window_row_q + $signed({1'b0, stride_y});
+            next_row = window_row_q + {1'b0, stride_y};
             next_column = first_column;
         end else if (pixel_end) begin
             next_address = pixel_address_q + window_column_step;
-            next_column = window_column_q + $signed({1'b0, stride_x});
+            next_column = window_column_q + {1'b0, stride_x};
         end else begin
             next_address = layer_pool ? window_address_q + 1'b1 : window_address_q;
         end
@@ -235,22 +235,19 @@ module tap_sequencer #(
             words_left_q <= word_end ? source_words : words_left_q - ONE;
             address_q <= address_q + 1'b1;
             weight_address_q <= weight_address_q + 1'b1;
+            // Where an outer loop goes on, its address overrides those of the loops that end inside it.
             if (word_end) begin
                 planes_left_q <= plane_end ? source_planes : planes_left_q - ONE;
                 pad_q <= plane_end ? pad_value : pad_q >> CODE_BITS;
-                if (!plane_end) begin
-                    plane_address_q <= plane_address_q + plane_step;
-                    address_q <= plane_address_q + plane_step;
-                end
+                plane_address_q <= plane_address_q + plane_step;
+                address_q <= plane_address_q + plane_step;
             end
             if (plane_end) begin
                 columns_left_q <= column_end ? kernel_width : columns_left_q - ONE;
                 column_q <= column_end ? window_column_q : column_q + 1'b1;
-                if (!column_end) begin
-                    column_address_q <= column_address_q + pixel_step;
-                    plane_address_q <= column_address_q + pixel_step;
-                    address_q <= column_address_q + pixel_step;
-                end
+                column_address_q <= column_address_q + pixel_step;
+                plane_address_q <= column_address_q + pixel_step;
+                address_q <= column_address_q + pixel_step;
             end
             if (column_end) begin
                 rows_left_q <= window_end ? kernel_height : rows_left_q - ONE;
@@ -278,8 +275,8 @@ module tap_sequencer #(
     assign tap_valid = running_q;
     assign tap_address = address_q;
     assign tap_weight_address = weight_address_q;
-    // A negative coordinate is, read without its sign, larger than any size.
-    assign tap_padded = $unsigned(row_q) >= {1'b0, source_height} || $unsigned(column_q) >= {1'b0, source_width};
+    // A coordinate above or left of the map has wrapped around and is larger than any size.
+    assign tap_padded = row_q >= {1'b0, source_height} || column_q >= {1'b0, source_width};
     assign tap_pad_code = pad_q[CODE_BITS-1:0];
     assign tap_first_word = words_left_q == source_words;
     assign tap_last_word = word_end;

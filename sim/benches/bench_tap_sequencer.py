@@ -23,7 +23,7 @@ MUTATION_PARAMETERS = (
     },
     {
         "IN_LANES": 1,
-        "OUT_LANES": 3,
+        "OUT_LANES": 5,
         "CODE_BITS": 8,
         "ADDRESS_BITS": 4,
         "WEIGHT_ADDRESS_BITS": 8,
@@ -135,7 +135,7 @@ class TapModel:
             return about | {"tap_valid": 0, "sweep_done": 0, "finished": int(inputs["drained"] and len(self.walk) == 1)}
         is_last = self.tap == len(sweep.taps) - 1
         state = {"tap_valid": 1, "sweep_done": int(is_last), "finished": 0}
-        return state | sweep.taps[self.tap] | (about if is_last else {})
+        return {**state, **sweep.taps[self.tap], **(about if is_last else {})}
 
     def clock(self, inputs: Mapping[str, int]) -> None:
         """Go to the next tap, or to the next sweep once drained."""
@@ -176,11 +176,11 @@ def random_layer(rng: random.Random, sizes: Sizes) -> dict[str, int]:
             "layer_dot": int(kind == "dot"),
             "layer_pool": int(kind == "pool"),
             "pad_value": rng.getrandbits(32),
-            "source_words": rng.choice([1, 1, 2, 3]),
-            "source_planes": rng.choice([1, 1, 2, 3]),
+            "source_words": rng.choice([1, 1, 2, 3, rng.randint(1, most)]),
+            "source_planes": rng.choice([1, 1, 2, 3, rng.randint(1, most)]),
             "out_channels": rng.choice([1, 2, sizes.in_lanes, sizes.out_lanes, rng.randint(1, most)]),
             "weight_base": rng.getrandbits(sizes.weight_address_bits),
-            "digit_words": rng.choice([1, 2, 3]) if kind == "dot" else 1,
+            "digit_words": rng.choice([1, 2, 3, rng.randint(1, most)]) if kind == "dot" else 1,
             "top_bit": rng.randrange(sizes.code_bits) if kind == "dot" else 0,
         }
         for name in ("source", "kernel", "out"):
@@ -202,7 +202,7 @@ def layers(rng: random.Random, model: TapModel, count: int) -> Iterator[dict[str
     """Yield layers with gaps between them, sweeps drained at once or late, some layers cut off by rst."""
 
     def idle() -> dict[str, int]:
-        return random_layer(rng, model.sizes) | {"rst": 0, "start": 0, "drained": 0}
+        return random_layer(rng, model.sizes) | {"rst": 0, "start": 0, "drained": rng.randrange(2)}
 
     yield idle() | {"rst": 1, "start": 1}
     for _ in range(count):
@@ -210,11 +210,12 @@ def layers(rng: random.Random, model: TapModel, count: int) -> Iterator[dict[str
             yield idle()
         layer = random_layer(rng, model.sizes)
         drained_share = rng.choice([1.0, 1.0, 0.5, 0.2])
-        yield layer | {"rst": 0, "start": 1, "drained": 0}
+        yield layer | {"rst": 0, "start": 1, "drained": rng.randrange(2)}
         cut = rng.choice([None, None, None, rng.randrange(60)])
         played = 0
         while model.walk:
-            drained = int(model.waits and rng.random() < drained_share)
+            # Only a drain that the sequencer waits for counts.
+            drained = int(rng.random() < drained_share)
             is_cut = played == cut
             yield layer | {"rst": int(is_cut), "start": rng.randrange(2) if is_cut else 0, "drained": drained}
             played += 1
