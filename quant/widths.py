@@ -10,7 +10,8 @@ from quant.integer_network import Conv2d, IntArray, IntegerNetwork, Linear, SumP
 
 def signed_bits(low: int, high: int) -> int:
     """Width of the two's complement number that holds every value of [low, high]."""
-    return max(int(high).bit_length(), int(-low - 1).bit_length() if low < 0 else 0) + 1
+    # A negative number needs as many bits as its one's complement, and either a sign.
+    return max((value if value >= 0 else ~value).bit_length() for value in (int(low), int(high))) + 1
 
 
 def unsigned_bits(high: int) -> int:
