@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = [
     line.partition("#")[0].strip()
@@ -39,6 +41,8 @@ def test_every_command_is_known() -> None:
     assert len(COMMANDS) > 10
 
 
+# Several whole chains in a row: the guard against hangs must not bite on a slow machine.
+@pytest.mark.timeout(1500)
 def test_commands_that_need_nothing(tmp_path: Path) -> None:
     published = COMMANDS.index("hwadder energy resnet20")
     run(
@@ -55,6 +59,7 @@ def test_commands_that_need_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "build" / "own" / "report.html").is_file()
 
 
+@pytest.mark.timeout(1500)
 def test_commands_on_the_reference_checkpoint(tmp_path: Path, data_folder: Path) -> None:
     run(COMMANDS[PUBLISHED : COMMANDS.index("hwadder energy resnet20") + 1], tmp_path, str(data_folder))
     assert (tmp_path / "build" / "resnet20" / "design.json").is_file()
