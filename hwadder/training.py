@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ _LEAST = {
     "scale_fraction": 0,
     "warp_pixels": 0,
     "validation_every": 2,
+    "threads": 1,
 }
 
 
@@ -40,21 +43,24 @@ class TrainConfig:
     """What decides a training run; the defaults are those of the shipped LeNet5.
 
     One image in `validation_every` of each class is split from the training images to choose the best epoch. The CIFAR
-    recipe of the reference is 400 epochs in batches of 256, shifts of 4 pixels and flips, with no other deformation.
+    recipe of the reference is 400 epochs from 0.1 in batches of 256, shifts of 4 pixels, flips, no other deformation.
+    With one of `threads` the weights come out the same to the last bit however many cores there are; with more, torch
+    splits its sums otherwise.
     """
 
     epochs: int = 100
     batch_size: int = 64
-    learning_rate: float = 0.1
+    learning_rate: float = 0.05
     momentum: float = 0.9
     weight_decay: float = 5e-4
     shift_pixels: int = 2
     rotate_degrees: float = 12.0
     scale_fraction: float = 0.12
-    warp_pixels: float = 1.0
+    warp_pixels: float = 0.5
     flip: bool = False
     validation_every: int = 10
     seed: int = 0
+    threads: int = 1
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
@@ -110,7 +116,7 @@ def train(
             f"not {len(validation)} in all"
         )
     # All random numbers come from one stream, whose state is part of the resume file; the caller's is left alone.
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _threads(config.threads):
         torch.manual_seed(config.seed)
         run = _Run(config, dataset, validation, model)
         last = out.with_name(out.name + ".last")
@@ -131,6 +137,16 @@ def train(
                 save_checkpoint(last, run.state(log))
                 _write_log(out, log)
     return TrainResult(out, _best(log), tuple(log))
+
+
+@contextlib.contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def cosine_learning_rate(initial: float, epoch: int, epochs: int) -> float:

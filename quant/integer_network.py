@@ -34,8 +34,8 @@ def _require(condition: bool, message: str) -> None:
 
 
 def freeze(values: NDArray[np.generic]) -> IntArray:
-    """A read-only int64 copy of an integer array."""
-    array = np.array(values, dtype=np.int64)
+    """A read-only int64 copy of an integer array, in row order whatever the order of the original."""
+    array = np.array(values, dtype=np.int64, order="C")
     array.setflags(write=False)
     return array
 

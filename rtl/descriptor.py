@@ -54,7 +54,7 @@ class Descriptor:
         target_base: address of the first result's word.
         target: first lane of the target's slice, and planes << 28.
         target_pixel_step: words from pixel to pixel of the target.
-        length: values of the stream that is loaded or sent.
+        length: values of the stream that is loaded or sent; 0 where a grouped output goes on with its next group.
         shortcut_base, shortcut_pixel_step: the same for the shortcut, whose first lane is the target's.
         shortcut_digits_low, shortcut_digits_high: signed digits of its multiplier.
         target_plane_step: words from plane to plane of the target.

@@ -73,7 +73,8 @@ def load_design(folder: Path) -> tuple[Design, IntegerNetwork]:
         raise BadInputError(f"design folder must be an existing folder, not missing: {folder}")
     require_file(folder / INDEX_FILE, "design index")
     try:
-        index = json.loads((folder / INDEX_FILE).read_text())
+        text = (folder / INDEX_FILE).read_text()
+        index = json.loads(text)
         if index["format"] != FORMAT or index["version"] != VERSION:
             raise BadInputError(
                 f"design index must be of format {FORMAT!r} version {VERSION}, "
@@ -87,7 +88,9 @@ def load_design(folder: Path) -> tuple[Design, IntegerNetwork]:
             {str(name): int(value) for name, value in index["parameters"].items()},
             tuple(TracedLayer(**layer) for layer in index["layers"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
+        if design.index_text() != text:
+            raise ValueError("not as it was printed")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, BadInputError):
             raise
         raise BadInputError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from quant.errors import BadInputError
 from quant.float_network import Shape
-from quant.integer_network import Argmax, Flatten, IntegerNetwork
+from quant.integer_network import Argmax, Conv2d, Flatten, IntegerNetwork
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,13 @@ def output_node(network: IntegerNetwork) -> str:
         )
     if name == network.input.name:
         raise BadInputError(f"network {network.name} must compute its output, not pass its input through")
+    node = network[name]
+    if isinstance(node, Conv2d) and node.groups > 1 and shape[1:] != (1, 1):
+        # Groups run one after the other, so the stream would carry whole maps of channels.
+        raise BadInputError(
+            f"output {name} of network {network.name} must have one group or be a map of one pixel, "
+            f"not {node.groups} groups on a map of shape {shape}"
+        )
     readers = [node.name for node in network.consumers(name) if not isinstance(node, Flatten | Argmax)]
     if readers:
         raise BadInputError(

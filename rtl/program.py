@@ -20,6 +20,8 @@ Codes = NDArray[np.uint8]
 Weights = NDArray[np.int64]
 
 COUNT_BITS = 16
+MAX_PLANES = 8
+MAX_DIGITS = 9
 DIGIT_BITS = 7
 _MAX_EXPONENT = 31
 _STREAM_BITS = 32
@@ -86,14 +88,14 @@ def _code_bits(network: IntegerNetwork) -> int:
 
 
 def _digits(network: IntegerNetwork) -> int:
-    """Signed digits of the requantizer: as many as the multiplier that needs most."""
+    """Signed digits of the requantizer: as many as the multiplier that needs most, as far as it may have them."""
     most = 1
     for node in network:
         affine: Affine | None = getattr(node, "affine", None)
         if affine is not None:
             for multiplier in (*affine.multiplier.tolist(), affine.shortcut_multiplier):
                 most = max(most, len(signed_digits(multiplier)))
-    return most
+    return min(most, MAX_DIGITS)
 
 
 def _acc_range(network: IntegerNetwork, node: IntegerNode) -> tuple[int, int]:
@@ -281,7 +283,9 @@ class _Lowering:
                 shortcut_digits_high=digits >> 32,
             )
         if node.name == self.output:
-            return replace(descriptor, flags=flags | Flag.TO_STREAM, length=int(np.prod(shape)))
+            # The first group opens the stream for all of them.
+            length = 0 if first_channel else int(np.prod(shape))
+            return replace(descriptor, flags=flags | Flag.TO_STREAM, length=length)
         place = self.layouts[node.name]
         return replace(
             descriptor,
@@ -422,6 +426,9 @@ def _check_counts(descriptor: Descriptor, node: str) -> None:
         value = getattr(descriptor, name)
         if value >= 2**COUNT_BITS:
             raise BadInputError(f"{name.replace('_', ' ')} of {node} must be below {2**COUNT_BITS}, not {value}")
+    planes = descriptor.target >> 28
+    if planes > MAX_PLANES:
+        raise BadInputError(f"planes of {node} must be at most {MAX_PLANES}, not {planes}")
     if Flag.TO_STREAM in descriptor.flags and descriptor.length >= 2**COUNT_BITS:
         raise BadInputError(f"output values of {node} must be fewer than {2**COUNT_BITS}, not {descriptor.length}")
 
@@ -445,6 +452,7 @@ def compile_network(network: IntegerNetwork, architecture: Architecture) -> Prog
     parameters = _parameters(lowering, lowered, len(all_weights))
     const_bits = parameters["CONST_BITS"]
     descriptors = [lowering.load()]
+    _check_counts(descriptors[0], network.input.name)
     layers = []
     affine: list[int] = []
     weight_base = 0

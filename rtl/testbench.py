@@ -14,6 +14,8 @@ from rtl.memory_image import image, word_lines
 
 VECTOR_FOLDER = "vectors"
 _SEED = 2021
+_IDLE_LIMIT = 2**24
+"""Above the taps of any sweep."""
 
 _TESTBENCH = """\
 `timescale 1ns/1ps
@@ -22,12 +24,13 @@ _TESTBENCH = """\
 // Printed by hwadder. Run it in the design's folder, for example:
 //   iverilog -g2005 -o vectors/testbench.vvp -s testbench vectors/testbench.v {top}.v library/*.v
 //   vvp -n vectors/testbench.vvp
-module testbench;
+module testbench #(
+    parameter IDLE_LIMIT = {idle_limit}  // clocks without a beat or a value after which the design counts as stuck
+);
     localparam IMAGES = {images};
     localparam INPUTS = {inputs};
     localparam TRACED = {traced};
     localparam OUT_BITS = {out_bits};
-    localparam [31:0] CYCLE_LIMIT = {limit};
 
     reg clk = 1'b0;
     reg rst = 1'b1;
@@ -38,6 +41,7 @@ module testbench;
     integer checked = 0;
     integer mismatches = 0;
     integer cycles = 0;
+    integer idle = 0;
     integer images_done = 0;
 
     wire s_axis_tready;
@@ -94,6 +98,7 @@ module testbench;
     always @(posedge clk) begin
         s_axis_tready_q <= s_axis_tready;
         cycles <= cycles + 1;
+        idle <= trace_valid || (s_axis_tvalid && s_axis_tready) ? 0 : idle + 1;
         if (trace_valid) begin
             if ({{trace_layer, trace_value}} !== expected[checked]) begin
                 mismatches = mismatches + 1;
@@ -107,7 +112,7 @@ module testbench;
         if (image_done) begin
             images_done = images_done + 1;
         end
-        if (images_done == IMAGES || cycles == CYCLE_LIMIT) begin
+        if (images_done == IMAGES || idle == IDLE_LIMIT) begin
             if (mismatches == 0 && checked == IMAGES * TRACED) begin
                 $display("PASS %0d images, %0d values, %0d cycles", IMAGES, checked, cycles);
             end else begin
@@ -154,6 +159,6 @@ def write_vectors(folder: Path, design: Design, network: IntegerNetwork, count: 
             out_bits=parameters["OUT_BITS"],
             input_bits=parameters["INPUT_BITS"],
             index_bits=parameters["INDEX_BITS"],
-            limit=2**32 - 1,
+            idle_limit=_IDLE_LIMIT,
         )
     )

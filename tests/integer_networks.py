@@ -163,11 +163,19 @@ def random_network(seed: int) -> IntegerNetwork:
     kind = Kind.DOT if chain.network.grids[chain.last].bits > bits else Kind.ADDER
     end = pick(0, 1, 2)
     if end == 0:
-        chain.conv("end", kind, pick(1, 4, 5), (1, 1), bits=None)
+        channels, *size = chain.network.shapes[chain.last]
+        groups = channels if size == [1, 1] else 1  # the output of several groups is a vector
+        chain.conv("end", kind, groups * pick(1, 2, 5), (1, 1), groups=groups, bits=None)
     else:
         chain.append(Flatten("flatten", chain.last))
         if end == 2:
             chain.linear("hidden", kind, pick(3, 5), bits=bits)
+        elif rng.integers(2):
+            # A map of one pixel, flattened.
+            chain.nodes.pop()
+            _, height, width = chain.network.shapes[chain.last]
+            chain.conv("hidden", kind, pick(3, 5), (height, width), bits=bits)
+            chain.append(Flatten("flatten", chain.last))
         chain.linear("end", Kind.DOT, pick(2, 5))
         chain.append(Argmax("argmax", "end"))
     return chain.network

@@ -130,6 +130,14 @@ def test_the_seed_decides_the_run_and_the_callers_numbers_go_on(tmp_path: Path) 
     assert logs[0] == logs[1] != logs[2]
 
 
+def test_the_number_of_threads_is_the_configurations_and_is_put_back(tmp_path: Path) -> None:
+    model, before, seen = Small(), torch.get_num_threads(), set()
+    model.register_forward_hook(lambda *_: seen.add(torch.get_num_threads()))
+    train(dataclasses.replace(SHORT, epochs=1, threads=3), bars(), model, tmp_path / "a.pt", progress=False)
+    assert 3 in seen
+    assert torch.get_num_threads() == before
+
+
 def test_the_test_split_is_not_looked_at(tmp_path: Path) -> None:
     data = bars()
     other = dataclasses.replace(data, x_test=255 - data.x_test, y_test=1 - data.y_test)
@@ -193,6 +201,7 @@ def test_augmentation_turns_and_scales_about_the_centre() -> None:
         ({"epochs": 0}, "epochs must be at least 1, not 0"),
         ({"batch_size": 1}, "batch_size must be at least 2, not 1"),
         ({"validation_every": 1}, "validation_every must be at least 2, not 1"),
+        ({"threads": 0}, "threads must be at least 1, not 0"),
         ({"shift_pixels": -1}, "shift_pixels must be at least 0, not -1"),
         ({"scale_fraction": 1.0}, "scale_fraction must be less than 1, not 1.0"),
         ({"learning_rate": math.inf}, "learning_rate must be positive and finite, not inf"),
@@ -212,7 +221,7 @@ def test_a_loss_that_is_not_finite_stops_with_a_sentence(tmp_path: Path) -> None
     model.fc.weight.data.fill_(math.nan)
     with pytest.raises(BadInputError) as error:
         train(SHORT, bars(), model, tmp_path / "a.pt", progress=False)
-    assert str(error.value) == "training loss must be finite, not nan in epoch 1; lower the learning rate 0.1"
+    assert str(error.value) == "training loss must be finite, not nan in epoch 1; lower the learning rate 0.05"
     assert not (tmp_path / "a.pt").exists()
 
 

@@ -16,19 +16,21 @@ from strategies import affines, codes, input_node, layers, vectors
 
 from quant.errors import BadInputError
 from quant.float_network import Kind
-from quant.golden import classify, compute, encode, requantize, trace
+from quant.golden import classify, compute, encode, layer_sums, requantize, trace
 from quant.integer_network import (
     Affine,
     Argmax,
     Conv2d,
     Flatten,
     Grid,
+    Input,
     IntArray,
     IntegerNetwork,
     Linear,
     MaxPool,
     SumPool,
 )
+from quant.widths import affine_bits, affine_range
 
 
 def affine_step(affine: Affine, channel: int, acc: int, shortcut: int) -> int:
@@ -128,6 +130,52 @@ def test_a_padded_tap_is_the_code_of_zero() -> None:
     )
     network = IntegerNetwork("padding", (image, layer))
     assert trace(network, np.full((1, 1, 1, 1), 12))["layer"].tolist() == [[[[-(8 * 3 + 7)]]]]
+
+
+def test_the_worked_example_of_the_specification() -> None:
+    network = IntegerNetwork(
+        "example",
+        (
+            Input("image", (1, 2, 2), Grid(4, 1 / 15), np.arange(256)[None] // 16),
+            Conv2d(
+                "conv",
+                "image",
+                Kind.ADDER,
+                np.array([[[[1, 2], [3, 4]]]]),
+                4,
+                Affine(np.array([3]), np.array([40]), 2, 15),
+                Grid(4, 0.1),
+                stride=(2, 2),
+                padding=(1, 1),
+            ),
+            SumPool("pool", "conv", (2, 2), (2, 2), Grid(6, 0.025)),
+            Conv2d(
+                "fc",
+                "pool",
+                Kind.DOT,
+                np.array([3, -2]).reshape(2, 1, 1, 1),
+                3,
+                Affine(np.array([1, 1]), np.array([0, 5]), 1, None),
+                Grid(8, 0.05, signed=True),
+            ),
+            Flatten("flatten", "fc"),
+            Argmax("argmax", "flatten"),
+        ),
+    )
+    image = np.array([[[[16, 32], [48, 255]]]], np.uint8)
+    tensors = trace(network, encode(network, image))
+    conv = network["conv"]
+    assert isinstance(conv, Conv2d)
+    assert layer_sums(network, conv, tensors["image"]).tolist() == [[[[-9, -8], [-9, -23]]]]
+    assert {name: tensor.tolist() for name, tensor in tensors.items()} == {
+        "image": [[[[1, 2], [3, 15]]]],
+        "conv": [[[[3, 4], [3, 0]]]],
+        "pool": [[[[10]]]],
+        "fc": [[[[15]], [[-7]]]],
+        "flatten": [[15, -7]],
+        "argmax": [0],
+    }
+    assert (affine_range(network, conv), affine_bits(network, conv)) == ((-108, 42), 8)
 
 
 def test_argmax_ties_go_to_the_lowest_index() -> None:

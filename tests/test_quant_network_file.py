@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,12 @@ import numpy as np
 import pytest
 from networks import every_node_network, quantized, small_lenet, small_resnet
 from odd_networks import ODD_NETWORKS
+from strategies import input_node
 
 from quant.errors import BadInputError
 from quant.float_network import FloatNetwork
 from quant.golden import encode, trace
+from quant.integer_network import Affine, Conv2d, Grid, IntegerNetwork, Linear, SumPool
 from quant.network_file import FORMAT, digest, load, save, serialise
 
 Header = dict[str, Any]
@@ -54,12 +59,65 @@ def test_the_same_network_gives_the_same_bytes_on_another_day(monkeypatch: pytes
     assert serialise(quantized(small_lenet())) == content
 
 
+def test_the_order_in_memory_leaves_no_trace(tmp_path: Path) -> None:
+    network = quantized(small_lenet())
+    turned = tuple(
+        replace(node, weight=np.asfortranarray(node.weight)) if isinstance(node, Conv2d | Linear) else node
+        for node in network
+    )
+    save(IntegerNetwork(network.name, turned), tmp_path / "a.net")
+    assert digest(load(tmp_path / "a.net")) == digest(network)
+
+
 def test_another_weight_gives_another_digest(tmp_path: Path) -> None:
     network = quantized(small_lenet())
     parts = members(serialise(network))
     array = bytearray(parts["conv1.weight.npy"])
     array[-1] ^= 1
     assert digest(load(write(tmp_path / "a.net", parts | {"conv1.weight.npy": bytes(array)}))) != digest(network)
+
+
+def test_every_byte_of_the_container_is_the_documented_one() -> None:
+    image = input_node((1, 1, 1), Grid(1, 0.5))
+    content = serialise(IntegerNetwork("n", (image,)))
+    header = b"""{
+ "format": "hwadder integer network",
+ "version": 1,
+ "name": "n",
+ "nodes": [
+  {
+   "type": "Input",
+   "name": "image",
+   "shape": [
+    1,
+    1,
+    1
+   ],
+   "grid": {
+    "bits": 1,
+    "scale": 0.5,
+    "zero": 0,
+    "signed": false
+   },
+   "table": {
+    "array": "image.table.npy"
+   }
+  }
+ ]
+}"""
+    text = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1, 256), }"
+    table = b"\x93NUMPY\x01\x00\x76\x00" + text.ljust(117) + b"\n" + b"\x00" + b"\x01" * 255
+    expected, directory = b"", b""
+    for name, member in ((b"network.json", header), (b"image.table.npy", table)):
+        # No flags, method 0, midnight of 1980-01-01, CRC-32, size twice, length of the name, nothing extra.
+        common = struct.pack("<HHHHHIIIH", 20, 0, 0, 0, 0x21, zlib.crc32(member), len(member), len(member), len(name))
+        # Made by version 2.0 on Unix; rights 0600 in the upper half of the external attributes.
+        ends = struct.pack("<HHHHII", 0, 0, 0, 0, 0o600 << 16, len(expected))
+        directory += b"PK\x01\x02" + struct.pack("<H", 3 << 8 | 20) + common
+        directory += ends + name
+        expected += b"PK\x03\x04" + common + struct.pack("<H", 0) + name + member
+    end = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 2, 2, len(directory), len(expected), 0)
+    assert content == expected + directory + end
 
 
 def test_the_layout_is_the_documented_one() -> None:
@@ -95,10 +153,6 @@ def test_the_layout_is_the_documented_one() -> None:
     [([0, 255], "|u1"), ([-128, 127], "|i1"), ([0, 256], "<i2"), ([-40000, 0], "<i4"), ([0, 2**40], "<i8")],
 )
 def test_arrays_take_the_first_type_that_holds_them(values: list[int], dtype: str) -> None:
-    from strategies import input_node
-
-    from quant.integer_network import Affine, Grid, IntegerNetwork, SumPool
-
     affine = Affine(np.array([1, 1]), np.array(values), 31, 255)
     pool = SumPool("pool", "image", (1, 1), (1, 1), Grid(8, 1.0), affine=affine)
     network = IntegerNetwork("types", (input_node((2, 1, 1), Grid(8, 1.0)), pool))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,12 +11,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from integer_networks import Chain, random_network
 from networks import every_node_network, quantized, small_lenet, small_resnet
+from odd_networks import ODD_NETWORKS
 from program_executor import multiplier, run_program
 
 from quant.errors import BadInputError
 from quant.float_network import FloatNetwork, Kind
 from quant.golden import trace
-from quant.integer_network import Affine, Conv2d, Flatten, IntegerNetwork, IntegerNode, Linear, SumPool
+from quant.integer_network import Affine, Conv2d, Flatten, Grid, IntegerNetwork, Linear, SumPool
 from rtl.architecture import Architecture, LaneForm
 from rtl.descriptor import Flag
 from rtl.program import Program, compile_network, encode_digits
@@ -30,7 +32,9 @@ def compiled(network: IntegerNetwork, in_lanes: int = 3, out_lanes: int = 2, for
 def assert_equals_golden_model(network: IntegerNetwork, program: Program) -> None:
     image = np.random.default_rng(5).integers(0, network.input.grid.top + 1, (1, *network.input.shape))
     tensors = trace(network, image)
-    results = run_program(program, [int(code) for code in image[0].transpose(1, 2, 0).ravel()])
+    results, stream = run_program(program, [int(code) for code in image[0].transpose(1, 2, 0).ravel()])
+    output = tensors[network.output][0]
+    assert stream == (output if output.ndim == 1 else output.transpose(1, 2, 0).ravel()).tolist()
     assert len(results) == len(program.layers)
     covered = {name: np.zeros(tensors[name].shape[1], int) for name in {layer.node for layer in program.layers}}
     assert covered.keys() == {node.name for node in network.layers}
@@ -56,18 +60,24 @@ def test_random_networks_equal_the_golden_model(seed: int, in_lanes: int, out_la
 @pytest.mark.parametrize(
     ("build", "bits", "in_lanes", "out_lanes", "form"),
     [
-        (small_resnet(), 4, 3, 5, MIN),
-        (small_lenet(), 4, 5, 3, COMPLEMENT),
-        (every_node_network(), 8, 2, 3, COMPLEMENT),
-        (every_node_network(), 4, 3, 4, MIN),
+        (small_resnet, 4, 3, 5, MIN),
+        (small_lenet, 4, 5, 3, COMPLEMENT),
+        (every_node_network, 8, 2, 3, COMPLEMENT),
+        (every_node_network, 4, 3, 4, MIN),
     ],
     ids=["resnet-4", "lenet-4", "every-8", "every-4"],
 )
 def test_quantized_networks_equal_the_golden_model(
-    build: FloatNetwork, bits: int, in_lanes: int, out_lanes: int, form: LaneForm
+    build: Callable[[], FloatNetwork], bits: int, in_lanes: int, out_lanes: int, form: LaneForm
 ) -> None:
-    network = quantized(build, bits)
+    network = quantized(build(), bits)
     assert_equals_golden_model(network, compiled(network, in_lanes, out_lanes, form))
+
+
+@pytest.mark.parametrize("name", sorted(ODD_NETWORKS.keys() - {"output is a relu"}))  # a flattened map, see below
+def test_odd_graphs_equal_the_golden_model(name: str) -> None:
+    network = quantized(ODD_NETWORKS[name](), 5)
+    assert_equals_golden_model(network, compiled(network))
 
 
 def test_a_dot_layer_reads_an_image_wider_than_the_lanes_in_planes() -> None:
@@ -144,16 +154,29 @@ def test_a_flattened_map_cannot_be_streamed() -> None:
     )
 
 
-def test_an_output_that_a_layer_reads_cannot_be_streamed() -> None:
-    chain = Chain(1, 4, (2, 1, 1))
-    chain.conv("conv", Kind.ADDER, 2, (1, 1))
-    nodes: tuple[IntegerNode, ...] = (*chain.nodes, MAX_POOL_OF_CONV, Flatten("flatten", "conv"))
-    assert refusal(IntegerNetwork("chain", nodes)) == (
-        "output conv of network chain must not be read by other layers, not by pool"
+def test_a_grouped_map_cannot_be_streamed() -> None:
+    chain = Chain(1, 4, (2, 3, 3))
+    chain.conv("conv", Kind.ADDER, 4, (2, 2), groups=2)
+    assert refusal(chain.network) == (
+        "output conv of network chain must have one group or be a map of one pixel, "
+        "not 2 groups on a map of shape (4, 2, 2)"
     )
 
 
-MAX_POOL_OF_CONV = SumPool("pool", "conv", (1, 1), (1, 1), replace(Chain(1, 4, (1, 1, 1)).random_grid(4), zero=0))
+def test_a_grouped_vector_is_one_stream() -> None:
+    chain = Chain(1, 4, (2, 2, 2))
+    chain.conv("conv", Kind.ADDER, 4, (2, 2), groups=2)
+    program = compiled(chain.network)
+    assert [one.length for one in program.descriptors] == [8, 4, 0]
+    assert_equals_golden_model(chain.network, program)
+
+
+def test_an_output_that_a_layer_reads_cannot_be_streamed() -> None:
+    chain = Chain(1, 4, (2, 1, 1))
+    chain.conv("conv", Kind.ADDER, 2, (1, 1))
+    chain.max_pool("pool", (1, 1), (1, 1))
+    chain.append(Flatten("flatten", "conv"))
+    assert refusal(chain.network) == "output conv of network chain must not be read by other layers, not by pool"
 
 
 def test_a_network_must_compute_something() -> None:
@@ -184,9 +207,45 @@ def test_a_shortcut_from_a_flattened_map_is_refused() -> None:
 
 
 def test_counts_beyond_16_bits_are_refused() -> None:
-    grid = Chain(1, 2, (1, 1, 1)).random_grid(2)
-    weight = np.zeros((1 << 16, 1, 1, 1), np.int64)
-    affine = Affine(np.ones(1 << 16, np.int64), np.zeros(1 << 16, np.int64), 1, 3)
     chain = Chain(1, 2, (1, 1, 1))
-    chain.append(Conv2d("wide", "image", Kind.ADDER, weight, 2, affine, grid))
+    chain.conv("wide", Kind.ADDER, 1 << 16, (1, 1), bits=2)
     assert refusal(chain.network) == "out channels of wide must be below 65536, not 65536"
+
+
+def test_outputs_beyond_16_bits_are_refused() -> None:
+    chain = Chain(1, 2, (1, 256, 256))
+    chain.conv("wide", Kind.ADDER, 1, (1, 1), bits=2)
+    assert refusal(chain.network) == "output values of wide must be fewer than 65536, not 65536"
+
+
+def test_tensors_of_more_planes_than_the_writer_knows_are_refused() -> None:
+    chain = Chain(1, 2, (1, 2, 2))
+    chain.append(SumPool("sums", "image", (2, 2), (1, 1), Grid(17, 1.0)))
+    chain.conv("end", Kind.DOT, 1, (1, 1), bits=2)
+    assert refusal(chain.network) == "planes of sums must be at most 8, not 9"
+    chain = Chain(1, 17, (1, 1, 1))
+    chain.conv("end", Kind.DOT, 1, (1, 1), bits=2)
+    assert refusal(chain.network) == "planes of image must be at most 8, not 9"
+
+
+def test_multipliers_of_more_digits_than_the_requantizer_knows_are_refused() -> None:
+    chain = Chain(1, 2, (1, 1, 1))
+    chain.conv("end", Kind.ADDER, 1, (1, 1), bits=2)
+    end = chain.nodes[1]
+    assert isinstance(end, Conv2d)
+    nine, ten = (sum(1 << 2 * digit for digit in range(count)) for count in (9, 10))
+
+    def with_multiplier(multiplier: int) -> IntegerNetwork:
+        affine = Affine(np.array([multiplier]), np.array([0]), 10, 3)
+        return IntegerNetwork("chain", (chain.nodes[0], replace(end, affine=affine)))
+
+    assert compiled(with_multiplier(nine)).parameters["DIGITS"] == 9
+    assert refusal(with_multiplier(ten)) == (
+        f"multiplier of end must have at most 9 signed digits of at most 2**31, not be {ten}"
+    )
+
+
+def test_results_wider_than_the_stream_are_refused() -> None:
+    chain = Chain(1, 32, (1, 1, 1))
+    chain.conv("end", Kind.DOT, 1, (1, 1), bits=8)
+    assert refusal(chain.network) == "results of network chain must fit 32 bits, not need 33"

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from integer_networks import Chain, random_network
 from networks import every_node_network, quantized, random_images, small_lenet, small_resnet
 
 from quant.errors import BadInputError, MissingToolError
-from quant.float_network import FloatNetwork
+from quant.float_network import FloatNetwork, Kind
 from quant.golden import classify, encode, trace
-from quant.integer_network import Argmax, Conv2d, IntArray, IntegerNetwork, SumPool
+from quant.integer_network import Argmax, Conv2d, Flatten, IntArray, IntegerNetwork, SumPool
 from rtl.architecture import Architecture, LaneForm
 from rtl.design import load_design
 from rtl.generator import print_design
@@ -182,7 +183,7 @@ def test_a_changed_network_file_is_refused(lenet: IntegerNetwork, printed_lenet:
     folder.mkdir()
     index = json.loads((printed_lenet / "design.json").read_text())
     index["network_sha256"] = "0" * 64
-    (folder / "design.json").write_text(json.dumps(index))
+    (folder / "design.json").write_text(json.dumps(index, indent=1) + "\n")
     (folder / "network.hwn").write_bytes((printed_lenet / "network.hwn").read_bytes())
     with pytest.raises(BadInputError) as caught:
         simulate(folder, codes_of(lenet, 1))
@@ -223,3 +224,24 @@ def test_one_real_image_through_the_official_network(data_folder: Path, tmp_path
     assert (design.parameters["IN_LANES"], design.parameters["OUT_LANES"]) == (16, 16)
     result = simulate_images(tmp_path / "rtl", data, images=1)
     assert (result.mismatch, result.layers, result.values_compared) == (None, 23, 188_682)
+
+
+@pytest.mark.parametrize("seed", [2, 5, 18, 44, 96])
+def test_random_networks_equal_the_golden_model(seed: int, tmp_path: Path) -> None:
+    network = random_network(seed)
+    form = (MIN, COMPLEMENT)[seed % 2]
+    folder = printed(network, tmp_path / "rtl", 1 + seed % 5, 1 + seed % 4, form)
+    result = simulate(folder, codes_of(network, 2), gap_percent=30, processes=1)
+    assert (result.mismatch, result.images) == (None, 2)
+
+
+def test_an_output_of_several_groups_is_one_stream(tmp_path: Path) -> None:
+    chain = Chain(3, 4, (4, 2, 2))
+    chain.conv("groups", Kind.ADDER, 6, (2, 2), groups=2, bits=None)
+    chain.append(Flatten("flatten", "groups"))
+    chain.append(Argmax("argmax", "flatten"))
+    folder = printed(chain.network, tmp_path / "rtl", 3, 2, MIN)
+    codes = codes_of(chain.network, 3)
+    result = simulate(folder, codes, processes=1)
+    assert result.mismatch is None
+    assert result.classes == tuple(trace(chain.network, codes)["argmax"].tolist())

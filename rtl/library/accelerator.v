@@ -568,7 +568,7 @@ module accelerator #(
     ) u_output (
         .clk           (clk),
         .rst           (rst),
-        .start         (begin_layer && layer_to_stream),
+        .start         (begin_layer && layer_to_stream && field[31] != 0),
         .length        (field[31][COUNT_BITS-1:0]),
         .in_valid      (result_valid && layer_to_stream),
         .in_ready      (sender_ready),
