@@ -100,7 +100,7 @@ def clocks_of(network: IntegerNetwork, architecture: Architecture) -> int:
     """Clocks from image to image by the formula of docs/hardware.md, for tensors of one plane."""
     program = compile_network(network, architecture)
     load, *layers = program.descriptors
-    clocks = 1 + 43 + load.length
+    clocks = 43 + load.length
     for layer in layers:
         lanes = architecture.in_lanes if Flag.POOL in layer.flags else architecture.out_lanes
         taps = layer.kernel_height * layer.kernel_width * layer.source_words

@@ -1,14 +1,13 @@
 `default_nettype none
-
 // activation_buffer: holds activation codes; writes one code, reads a word of LANES codes.
 //
-// How it works: one ram per lane, so that a single code can be written without reading the rest of its word.
+// How it works. One ram per lane, so that a single code can be written without reading the rest of its word.
 // All rams read the same address; lane i of the word is bits [(i+1)*CODE_BITS-1 : i*CODE_BITS].
 //
 // Latency: as ram: read_data one clock after read_enable, held while read_enable is 0, the OLD word on a collision.
 // write_lane must be below LANES (a larger one writes nothing).
 //
-// Worked example, LANES = 3, CODE_BITS = 8: writing codes 0x11, 0x22, 0x33 to lanes 0, 1, 2 of address 5 and reading
+// Example, LANES = 3, CODE_BITS = 8: writing codes 0x11, 0x22, 0x33 to lanes 0, 1, 2 of address 5 and reading
 // address 5 gives read_data = 0x332211.
 module activation_buffer #(
     parameter LANES = 4,        // codes in a word, >= 1
@@ -27,7 +26,6 @@ module activation_buffer #(
     input wire [ADDRESS_BITS-1:0] read_address,
     output wire [LANES*CODE_BITS-1:0] read_data
 );
-
     generate
         if (LANES < 1) begin : gen_bad_lanes
             LANES_must_be_at_least_1 u_error ();
@@ -59,7 +57,5 @@ module activation_buffer #(
             );
         end
     endgenerate
-
 endmodule
-
 `default_nettype wire

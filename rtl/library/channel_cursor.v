@@ -1,15 +1,14 @@
 `default_nettype none
-
 // channel_cursor: walks the (word, lane) places of a slice of channels, pixel after pixel.
 //
-// How it works: load takes the description of the slice (it need not be held) and goes to (base, first_lane). A step
+// How it works. Load takes the description of the slice (it need not be held) and goes to (base, first_lane). A step
 // goes to the next lane, from lane LANES-1 to lane 0 of the next word; after `channels` steps it goes to the next
 // pixel's first channel, (base + pixel_stride, first_lane), and so on. load wins over step.
 // channels must be at least 1, first_lane below LANES; rst goes to word 0, lane 0, from where only load leads on.
 //
 // Latency: word and lane are registers, right in the clock after load or step.
 //
-// Worked example, LANES = 4, base = 10, first_lane = 2, channels = 3, pixel_stride = 2: the places are
+// Example, LANES = 4, base = 10, first_lane = 2, channels = 3, pixel_stride = 2: the places are
 //   (10,2) (10,3) (11,0)   (12,2) (12,3) (13,0)   (14,2) ...
 module channel_cursor #(
     parameter LANES = 4,         // lanes in a word, >= 1
@@ -29,7 +28,6 @@ module channel_cursor #(
     output reg [ADDRESS_BITS-1:0] word,
     output reg [(LANES > 1 ? $clog2(LANES) : 1)-1:0] lane
 );
-
     localparam LAST_LANE = LANES - 1;
     localparam [ADDRESS_BITS-1:0] ONE_WORD = 1;
     localparam [(LANES > 1 ? $clog2(LANES) : 1)-1:0] ONE_LANE = 1;
@@ -82,7 +80,5 @@ module channel_cursor #(
             end
         end
     end
-
 endmodule
-
 `default_nettype wire

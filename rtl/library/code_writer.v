@@ -1,8 +1,7 @@
 `default_nettype none
-
 // code_writer: writes a stream of wide values into an activation buffer, each as `planes` codes.
 //
-// How it works: an accepted value is held; every clock its lowest code is written and the value moves down by one
+// How it works. An accepted value is held; every clock its lowest code is written and the value moves down by one
 // code. Plane j (low first) goes to the cursor's word + j*plane_stride, same lane: the offset is a running sum. On the
 // last plane the cursor steps and the next value may come in.
 // load takes the description of the slice (it need not be held). It may come whenever in_ready is 1: a value accepted
@@ -12,7 +11,7 @@
 // Latency: the first code of a value is written (write_enable = 1) in the clock after it was accepted; a value takes
 // `planes` clocks, with no clock in between. busy is 1 while a value is not wholly written.
 //
-// Worked example, CODE_BITS = 4, planes = 2, plane_stride = 100, cursor at (word 7, lane 1): the value 0xA3 is written
+// Example, CODE_BITS = 4, planes = 2, plane_stride = 100, cursor at (word 7, lane 1): the value 0xA3 is written
 // as code 3 to (7, 1), then as code 10 to (107, 1).
 module code_writer #(
     parameter LANES = 4,         // lanes in a word, >= 1
@@ -42,7 +41,6 @@ module code_writer #(
     output wire [CODE_BITS-1:0] write_code,
     output wire busy
 );
-
     generate
         if (CODE_BITS < 2 || CODE_BITS > 8) begin : gen_bad_code_bits
             CODE_BITS_must_be_2_to_8 u_error ();
@@ -104,7 +102,5 @@ module code_writer #(
             offset_q <= offset_q + plane_stride_q;
         end
     end
-
 endmodule
-
 `default_nettype wire

@@ -1,15 +1,14 @@
 `default_nettype none
-
 // ram: a memory with one write port and one synchronous read port.
 //
-// How it works: an array of DEPTH words; the read port has an output register, so that synthesis finds a block RAM.
+// How it works. An array of DEPTH words; the read port has an output register, so that synthesis finds a block RAM.
 // The image in INIT_FILE (hexadecimal, one word a line, for $readmemh) is there before the first clock.
 //
 // Latency: read_data is the word at read_address one clock after read_enable; it holds while read_enable is 0.
 // Reading and writing one address in one clock returns the OLD word; the new one can be read from the next clock on.
 // Addresses must be below DEPTH. A word that was neither written nor initialised reads as unknown.
 //
-// Worked example (word 3 holds 7):
+// Example (word 3 holds 7):
 //   clock          0      1      2
 //   write          3:=9
 //   read_enable    1 (3)  1 (3)  0
@@ -30,7 +29,6 @@ module ram #(
     input wire [ADDRESS_BITS-1:0] read_address,
     output reg [WIDTH-1:0] read_data
 );
-
     generate
         if (WIDTH < 1) begin : gen_bad_width
             WIDTH_must_be_at_least_1 u_error ();
@@ -57,7 +55,5 @@ module ram #(
         if (read_enable)
             read_data <= memory_q[read_address];
     end
-
 endmodule
-
 `default_nettype wire

@@ -1,8 +1,7 @@
 `default_nettype none
-
 // stream_input: takes one image from an AXI4-Stream and counts its values.
 //
-// How it works: start opens the port for `length` values; after them tready is low until the next start. A value waits
+// How it works. Start opens the port for `length` values; after them tready is low until the next start. A value waits
 // in a one-entry register slice: tready depends on registers and on out_ready only, so there is no combinational path
 // from an s_axis input to any output. tlast does not steer anything: a tlast that is missing on the last value or
 // present on an earlier one sets tlast_error, which only rst clears, and the count stays in force.
@@ -11,7 +10,7 @@
 // Latency: a value is at out_value in the clock after it was accepted, one value per clock; done is 1 for the one clock
 // after the last value left through out_valid and out_ready.
 //
-// Worked example, length = 2, reader always ready:
+// Example, length = 2, reader always ready:
 //   clock         0      1      2      3      4
 //   start         1
 //   s_axis               a      b,last
@@ -38,7 +37,6 @@ module stream_input #(
     input wire out_ready,
     output reg [DATA_BITS-1:0] out_value
 );
-
     generate
         if (DATA_BITS < 8 || DATA_BITS % 8 != 0) begin : gen_bad_data_bits
             DATA_BITS_must_be_a_positive_multiple_of_8 u_error ();
@@ -78,7 +76,5 @@ module stream_input #(
                 tlast_error <= 1'b1;
         end
     end
-
 endmodule
-
 `default_nettype wire

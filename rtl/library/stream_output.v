@@ -1,8 +1,7 @@
 `default_nettype none
-
 // stream_output: sends one image's results to an AXI4-Stream and tells which of them is the largest.
 //
-// How it works: start opens the port for `length` values; after them in_ready is low until the next start. A value
+// How it works. Start opens the port for `length` values; after them in_ready is low until the next start. A value
 // waits, sign-extended, in a one-entry register slice, so tvalid never drops and the beat never changes before tready;
 // in_ready depends on registers and on m_axis_tready only. m_axis_tuser is the index of the largest value of this image
 // so far, ties to the lowest index: on the tlast beat it is the argmax.
@@ -10,7 +9,7 @@
 //
 // Latency: a value is on the stream in the clock after it was accepted; one value per clock.
 //
-// Worked example, length = 4, values -5, 3, 3, -1: tuser = 0, 1, 1, 1, tlast with the fourth.
+// Example, length = 4, values -5, 3, 3, -1: tuser = 0, 1, 1, 1, tlast with the fourth.
 module stream_output #(
     parameter VALUE_BITS = 20,  // bits of a value, 2 to DATA_BITS
     parameter DATA_BITS = 32,   // bits of TDATA, a multiple of 8
@@ -32,7 +31,6 @@ module stream_output #(
     output reg m_axis_tlast,
     output reg [COUNT_BITS-1:0] m_axis_tuser
 );
-
     localparam [COUNT_BITS-1:0] ONE = 1;
 
     generate
@@ -83,7 +81,5 @@ module stream_output #(
                 m_axis_tvalid <= 1'b0;
         end
     end
-
 endmodule
-
 `default_nettype wire

@@ -1,13 +1,12 @@
 `default_nettype none
-
 // weight_buffer: holds weight codes; a word feeds every lane of the array at once.
 //
-// How it works: one ram whose word is IN_LANES*OUT_LANES codes. The weight of output lane o and input lane i is code
+// How it works. One ram whose word is IN_LANES*OUT_LANES codes. The weight of output lane o and input lane i is code
 // o*IN_LANES + i of the word, code k being bits [(k+1)*CODE_BITS-1 : k*CODE_BITS].
 //
 // Latency: as ram: read_data one clock after read_enable, held while read_enable is 0, the OLD word on a collision.
 //
-// Worked example, IN_LANES = 2, OUT_LANES = 2, CODE_BITS = 4: the image line "a3c1" is w[0][0] = 1, w[0][1] = 12,
+// Example, IN_LANES = 2, OUT_LANES = 2, CODE_BITS = 4: the image line "a3c1" is w[0][0] = 1, w[0][1] = 12,
 // w[1][0] = 3, w[1][1] = 10 (first index: output lane).
 module weight_buffer #(
     parameter IN_LANES = 4,      // input lanes, >= 1
@@ -27,7 +26,6 @@ module weight_buffer #(
     input wire [ADDRESS_BITS-1:0] read_address,
     output wire [IN_LANES*OUT_LANES*CODE_BITS-1:0] read_data
 );
-
     generate
         if (IN_LANES < 1) begin : gen_bad_in_lanes
             IN_LANES_must_be_at_least_1 u_error ();
@@ -54,7 +52,5 @@ module weight_buffer #(
         .read_address  (read_address),
         .read_data     (read_data)
     );
-
 endmodule
-
 `default_nettype wire
