@@ -178,7 +178,9 @@ def shipped_weights(name: str) -> Path:
     """The checkpoint shipped with the package for a model's name; raises BadInputError when there is none."""
     checkpoints = {"lenet5": "lenet5-mnist.pt"}
     if name not in checkpoints:
-        raise BadInputError(f"model with shipped weights must be {' or '.join(checkpoints)}, not {name!r}")
+        raise BadInputError(
+            f"model without --checkpoint must be one with shipped weights, {' or '.join(checkpoints)}, not {name!r}"
+        )
     return Path(str(resources.files("hwadder"))) / "weights" / checkpoints[name]
 
 

@@ -34,8 +34,10 @@ def require_file(path: Path, what: str) -> None:
 def replacing_file(path: Path) -> Iterator[Path]:
     """Yield a temporary file beside `path`; on success it replaces `path`, on any error it is removed.
 
-    Raises BadInputError when the system refuses to write (read-only folder, full disk).
+    Raises BadInputError when `path` is a folder, or when the system refuses to write (read-only folder, full disk).
     """
+    if path.is_dir():
+        raise BadInputError(f"output file must be a file, not an existing folder: {path}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

@@ -28,6 +28,7 @@ from quant.float_network import Kind
 FORMAT = "hwadder integer network"
 VERSION = 1
 _HEADER = "network.json"
+_ANOTHER_FILE = "network file must be what `hwadder quantize` writes, not another or half a file"
 _NODE_TYPES: dict[str, type[qn.IntegerNode]] = {
     node.__name__: node for node in (qn.Input, qn.Conv2d, qn.Linear, qn.MaxPool, qn.SumPool, qn.Flatten, qn.Argmax)
 }
@@ -136,6 +137,8 @@ def _network(archive: zipfile.ZipFile) -> qn.IntegerNetwork:
     if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
         # A stored member is as large as its bytes in the file: no few bytes unfold to fill the memory.
         raise BadInputError("network file must be a zip of stored members, not of compressed ones")
+    if _HEADER not in archive.namelist():  # a torch checkpoint, for example, is a zip of stored members too
+        raise BadInputError(_ANOTHER_FILE)
     header = json.loads(archive.read(_HEADER))
     found, version = header.get("format"), header.get("version")
     if (found, version) != (FORMAT, VERSION):
@@ -149,6 +152,8 @@ def _network(archive: zipfile.ZipFile) -> qn.IntegerNetwork:
 def load(path: Path) -> qn.IntegerNetwork:
     """Read a network file; raises BadInputError when it is missing, damaged, of another format or breaks a rule."""
     require_file(path, "network file")
+    if not zipfile.is_zipfile(path):
+        raise BadInputError(f"{_ANOTHER_FILE}: {path}")
     try:
         with zipfile.ZipFile(path) as archive:
             return _network(archive)

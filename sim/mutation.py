@@ -5,7 +5,7 @@ is no mutant. A module with a bench of its own is judged by that alone, at the b
 module by the whole-network bench on a printed design. `run_mutant` itself works on any top that has a bench.
 
 `python -m sim.mutation --all --design DIR --json` runs every mutant of the library, which takes long; without --all it
-is a sample.
+is a sample. Several designs judge together: what one network never uses, another may.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import importlib.util
 import json
 import os
 import random
+import shlex
 import shutil
 import sys
 import tempfile
@@ -100,7 +101,7 @@ def bench_runs(module: str, folder: Path) -> tuple[BenchRun, ...]:
     return tuple(runs)
 
 
-def network_runs(design_folder: Path, folder: Path) -> tuple[BenchRun, ...]:
+def network_run(design_folder: Path, folder: Path) -> BenchRun:
     """Return the run of the whole-network bench on a printed design, below `folder`: two images of random codes."""
     design, network = load_design(design_folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -116,15 +117,13 @@ def network_runs(design_folder: Path, folder: Path) -> tuple[BenchRun, ...]:
         "progress": str(folder / "progress"),
     }
     (folder / "job.json").write_text(json.dumps(job), encoding="ascii")
-    return (
-        BenchRun(
-            top=design.top,
-            bench_module=NETWORK_BENCH,
-            sources=design.source_files,
-            build_folder=folder,
-            environment={"HWADDER_JOB": str(folder / "job.json")},
-            timeout_s=BENCH_TIMEOUT_S,
-        ),
+    return BenchRun(
+        top=design.top,
+        bench_module=NETWORK_BENCH,
+        sources=design.source_files,
+        build_folder=folder,
+        environment={"HWADDER_JOB": str(folder / "job.json")},
+        timeout_s=BENCH_TIMEOUT_S,
     )
 
 
@@ -165,15 +164,15 @@ def stale_entries() -> list[EquivalentMutant]:
     return [entry for entry in EQUIVALENT_MUTANTS if (entry.module, entry.site, entry.after) not in existing]
 
 
-def judged(module: str, chosen: Iterable[Mutant], folder: Path, design_folder: Path | None) -> Iterable[Verdict]:
+def judged(module: str, chosen: Iterable[Mutant], folder: Path, designs: Sequence[Path]) -> Iterable[Verdict]:
     """Yield the verdict on each mutant of a module as it is asked for, those that do not compile left out.
 
     Raises BadInputError when the module has no bench of its own and there is no design.
     """
     if has_bench(module):
         runs = bench_runs(module, folder)
-    elif design_folder is not None:
-        runs = network_runs(design_folder, folder)
+    elif designs:
+        runs = tuple(network_run(design, folder / f"design{number}") for number, design in enumerate(designs))
     else:
         raise BadInputError(f"mutants of {module} must have a printed design to run in, not none: --design DIR")
     for mutant in chosen:
@@ -182,35 +181,50 @@ def judged(module: str, chosen: Iterable[Mutant], folder: Path, design_folder: P
             yield verdict
 
 
-def sample(module: str, seed: int, count: int, folder: Path, design_folder: Path | None = None) -> tuple[Verdict, ...]:
+def sample(module: str, seed: int, count: int, folder: Path, designs: Sequence[Path] = ()) -> tuple[Verdict, ...]:
     """Return the verdicts on `count` mutants of a library module, chosen by `seed`, none of them known equivalent."""
     candidates = [mutant for mutant in mutants(module_source(module)) if proof_of(mutant) is None]
     random.Random(f"{seed} {module}").shuffle(candidates)
-    return tuple(islice(judged(module, candidates, folder, design_folder), count))
+    return tuple(islice(judged(module, candidates, folder, designs), count))
 
 
-def every_mutant(modules: Sequence[str], design_folder: Path | None) -> tuple[Verdict, ...]:
-    """Return the verdict on every mutant of the modules; as many simulators run at once as there are processors."""
+def every_mutant(
+    modules: Sequence[str], designs: Sequence[Path], seed: int = 0, network_count: int | None = None
+) -> tuple[Verdict, ...]:
+    """Return the verdict on every mutant of the modules; as many simulators run at once as there are processors.
+
+    Of the modules that designs judge, which is slow, only `network_count` are tried where that is given, by `seed`.
+    """
 
     def judge(mutant: Mutant) -> list[Verdict]:
         with tempfile.TemporaryDirectory() as folder:
-            return list(judged(mutant.module, [mutant], Path(folder), design_folder))
+            return list(judged(mutant.module, [mutant], Path(folder), designs))
 
-    chosen = [mutant for module in modules for mutant in mutants(module_source(module))]
+    chosen: list[Mutant] = []
+    for module in modules:
+        candidates = mutants(module_source(module))
+        if network_count is not None and not has_bench(module):
+            candidates = random.Random(f"{seed} {module}").sample(candidates, min(network_count, len(candidates)))
+        chosen += sorted(candidates, key=lambda mutant: mutant.line)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return tuple(verdict for verdicts in pool.map(judge, chosen) for verdict in verdicts)
 
 
-def table(verdicts: Sequence[Verdict]) -> str:
-    """Return the verdicts as a Markdown page: a line per module, then every equivalent mutant with its reason."""
+def table(verdicts: Sequence[Verdict], command: str) -> str:
+    """Return the verdicts as a Markdown page: a line per module, then every equivalent mutant with its reason.
+
+    Args:
+        verdicts: in the order of the modules.
+        command: what the page says it is remade with.
+    """
     lines = [
         "# Mutation run",
         "",
-        "Automatically generated by `python -m sim.mutation --all --design DIR --table docs/mutation.md`; do not edit.",
+        f"Automatically generated by `{command}`; do not edit.",
         "",
         "Each mutant is one small change to one module of the library. It is caught when the bench fails, or does not",
         f"end within {BENCH_TIMEOUT_S:g} s. Mutants that do not compile are not counted. Judge: the module's own",
-        "bench, or `network`, the whole-network bench on a printed design.",
+        "bench, or `network`, the whole-network bench on printed designs.",
         "",
         "| module | judge | mutants | caught | of these did not end | equivalent | survived |",
         "|---|---|---:|---:|---:|---:|---:|",
@@ -265,15 +279,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m sim.mutation", description="Run the mutants of the library.")
     parser.add_argument("--all", action="store_true", help="every mutant instead of a sample")
     parser.add_argument("--module", action="append", choices=LIBRARY_MODULES, help="only this module (repeatable)")
-    parser.add_argument("--design", type=Path, help="printed design for the modules without a bench of their own")
+    parser.add_argument(
+        "--design",
+        action="append",
+        type=Path,
+        default=[],
+        help="printed design for the modules without a bench of their own (repeatable)",
+    )
     parser.add_argument("--seed", type=int, default=1, help="choice of the sample")
     parser.add_argument("--count", type=int, default=3, help="mutants per module in the sample")
+    parser.add_argument(
+        "--network-count", type=int, help="with --all: no more than this of each module that designs judge"
+    )
     parser.add_argument("--table", type=Path, help="write the verdicts as a Markdown page")
     parser.add_argument("--json", action="store_true", help="print one object on stdout")
+    arguments = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(arguments)
-    modules = options.module or [m for m in LIBRARY_MODULES if options.design is not None or has_bench(m)]
+    modules = options.module or [m for m in LIBRARY_MODULES if options.design or has_bench(m)]
     try:
-        verdicts = every_mutant(modules, options.design) if options.all else _samples(modules, options)
+        if options.all:
+            verdicts = every_mutant(modules, options.design, options.seed, options.network_count)
+        else:
+            verdicts = _samples(modules, options)
     except BadInputError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -281,7 +308,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     refuted = [v for v in verdicts if v.outcome.is_caught and proof_of(v.mutant) is not None]
     if options.table is not None:
         with replacing_file(options.table) as path:
-            path.write_text(table(verdicts), encoding="utf-8")
+            path.write_text(table(verdicts, shlex.join(["python", "-m", "sim.mutation", *arguments])), encoding="utf-8")
     for verdict in (*survivors, *refuted):
         what = "survived" if verdict in survivors else "is listed as equivalent, but was caught"
         sys.stderr.write(f"{verdict.mutant.module}:{verdict.mutant.line} {_shown(verdict.mutant)} {what}\n")

@@ -132,4 +132,4 @@ def test_shipped_weights_exist_and_unknown_ones_are_named() -> None:
     assert shipped_weights("lenet5").is_file()
     with pytest.raises(BadInputError) as error:
         shipped_weights("resnet20")
-    assert str(error.value) == "model with shipped weights must be lenet5, not 'resnet20'"
+    assert str(error.value) == "model without --checkpoint must be one with shipped weights, lenet5, not 'resnet20'"

@@ -26,6 +26,11 @@ def write_half(path: Path, error: BaseException) -> None:
     raise error
 
 
+def make_folder_instead(temporary: Path, path: Path) -> None:
+    temporary.write_text("whole")
+    path.mkdir()
+
+
 def refused(path: Path, reason: str) -> str:
     return f"^{re.escape(f'output {path} must be writable, not refused by the system ({reason})')}$"
 
@@ -61,13 +66,20 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     assert tree(tmp_path) == {"a.txt": "old"}
 
 
-def test_a_rename_that_fails_leaves_nothing(tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
+    message = f"^output file must be a file, not an existing folder: {re.escape(str(tmp_path / 'a'))}$"
+    with pytest.raises(BadInputError, match=message), replacing_file(tmp_path / "a"):
+        pytest.fail("nothing may be computed for an output that cannot be written")
+    assert tree(tmp_path) == {"a": None}
+
+
+def test_a_rename_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with (
         pytest.raises(BadInputError, match=refused(tmp_path / "a", "Is a directory")),
         replacing_file(tmp_path / "a") as temporary,
     ):
-        temporary.write_text("whole")
+        make_folder_instead(temporary, tmp_path / "a")
     assert tree(tmp_path) == {"a": None}
 
 
