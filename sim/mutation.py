@@ -112,6 +112,7 @@ def network_run(design_folder: Path, folder: Path) -> BenchRun:
         "design": str(design_folder.resolve()),
         "codes": str(folder / "codes.npy"),
         "gap_percent": 30,
+        "reset_after": 150,
         "first_image": 0,
         "result": str(folder / "result.json"),
         "progress": str(folder / "progress"),
@@ -202,7 +203,7 @@ def every_mutant(
 
     chosen: list[Mutant] = []
     for module in modules:
-        candidates = mutants(module_source(module))
+        candidates = list(mutants(module_source(module)))
         if network_count is not None and not has_bench(module):
             candidates = random.Random(f"{seed} {module}").sample(candidates, min(network_count, len(candidates)))
         chosen += sorted(candidates, key=lambda mutant: mutant.line)

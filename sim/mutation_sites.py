@@ -9,6 +9,7 @@ replication wider, since an assignment cuts it again.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,8 @@ _BINARY = {
     ">>>": ">>",
 }
 _UNARY = {"!": "", "~": "", "-": "", "|": "&", "&": "|"}
+_LIST_OPENING = re.compile(rb"(?:#|\b(u_\w+) )\($", re.MULTILINE)
+"""The last thing on the line before a list of parameters or of an instance's ports."""
 _ASSIGNMENTS = (SyntaxKind.NonblockingAssignmentExpression, SyntaxKind.AssignmentExpression)
 _BASES = {"d": 10, "b": 2, "h": 16, "o": 8}
 _FORMATS = {"d": "d", "b": "b", "h": "x", "o": "o"}
@@ -99,7 +102,8 @@ class Mutant:
     before: str
     after: str
     site: str
-    """The changed line, the changed text between « and »: how a person and the table of equivalent mutants name it."""
+    """The changed line, the changed text between « and », a port behind its instance: how a person and the table of
+    equivalent mutants name it."""
     offset: int
     """First byte of the changed text."""
 
@@ -139,9 +143,15 @@ def _mutant(module: str, text: bytes, change: Change) -> Mutant:
         kind,
         text[start:end].decode(),
         after,
-        " ".join(site.split()),
+        _instance(text[:first]) * site.lstrip().startswith(".") + " ".join(site.split()),
         start,
     )
+
+
+def _instance(text: bytes) -> str:
+    """Return the instance whose list of ports `text` ends in: ports of several instances read alike."""
+    openings = _LIST_OPENING.findall(text)
+    return openings[-1].decode() if openings else ""
 
 
 def _span(node: SyntaxNode | Token) -> tuple[int, int]:

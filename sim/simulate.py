@@ -100,6 +100,7 @@ def _play(design: Design, job: _Job) -> dict[str, Any]:
         "design": str(design.folder.resolve()),
         "codes": str((job.folder / "codes.npy").resolve()),
         "gap_percent": job.gap_percent,
+        "reset_after": 0,
         "first_image": job.first_image,
         "result": str((job.folder / "result.json").resolve()),
         "progress": str((job.folder / "progress").resolve()),

@@ -4,8 +4,9 @@ Driver: images as codes on the input stream. Monitors: the trace port and the ou
 on the network file of the design. Checker: each value as it appears; the first difference ends the simulation.
 
 The run is described by the JSON file that HWADDER_JOB names: `design` (folder), `codes` (.npy of shape (N, C, H, W)),
-`gap_percent` (share of clocks in which a stream's side pauses), `first_image` (its number for messages), `result` and
-`progress` (files to write; the second grows by one byte a layer, so that a reader never meets half of it).
+`gap_percent` (share of clocks in which a stream's side pauses), `reset_after` (clocks after which a reset breaks the
+first image off, to begin again; 0 for none), `first_image` (its number for messages), `result` and `progress`
+(files to write; the second grows by one byte a layer, so that a reader never meets half of it).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 import cocotb
 import numpy as np
 from cocotb.clock import Clock
-from cocotb.triggers import RisingEdge, with_timeout
+from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
 from cocotb.utils import get_sim_time
 
 from quant.golden import trace
@@ -69,6 +70,12 @@ class _Checker:
 def _number(signal: Any) -> int | str:
     value = signal.value
     return value.to_signed() if value.is_resolvable else str(value)
+
+
+async def _reset(dut: Any) -> None:
+    dut.rst.value = 1
+    await ClockCycles(dut.clk, 4)
+    dut.rst.value = 0
 
 
 async def _drive(
@@ -148,11 +155,15 @@ async def equals_golden_model(dut: Any) -> None:
     dut.s_axis_tdata.value = 0
     dut.m_axis_tready.value = 0
     Clock(dut.clk, _PERIOD_NS, unit="ns").start()
-    for _ in range(4):
-        await RisingEdge(dut.clk)
-    dut.rst.value = 0
+    await _reset(dut)
     gap_percent = job["gap_percent"]
     images = [stream_order(image) for image in codes]
+    if job["reset_after"]:
+        broken_off = cocotb.start_soon(_drive(dut, images, [], random.Random(1), gap_percent))
+        await ClockCycles(dut.clk, job["reset_after"])
+        broken_off.cancel()
+        dut.s_axis_tvalid.value = 0
+        await _reset(dut)
     try:
         driver = cocotb.start_soon(_drive(dut, images, starts_ns, random.Random(1), gap_percent))
         output = cocotb.start_soon(_watch_output(dut, checker, ends_ns, random.Random(2), gap_percent))
