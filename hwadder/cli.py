@@ -35,11 +35,15 @@ from hwadder.results import (
     quantization_json,
     quantization_rows,
     simulation_json,
+    synthesis_json,
+    synthesis_rows,
     training_json,
 )
 from quant.errors import BadInputError, MismatchError, MissingToolError
 from quant.quantizer import QuantizerOptions
 from rtl.architecture import Architecture, LaneForm
+from rtl.synthesis import GATE_CONVENTION, TIME_LIMIT_S, Target
+from sim.tools import Simulator
 
 P = ParamSpec("P")
 
@@ -51,6 +55,7 @@ _PIPE_COLUMNS = 120
 
 data_option = click.option("--data", required=True, help=_DATA_HELP)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+drain_option = click.option("--drain-lanes", type=int, help="Results a clock.  [default: half the output lanes]")
 lane_option = click.option(
     "--lane", type=click.Choice([each.value for each in LaneForm]), default="min", show_default=True
 )
@@ -219,15 +224,27 @@ def quantize(file: Path, model: str, data: str, bits: int, edge_bits: int, out: 
 @main.command()
 @click.argument("net", type=PATH)
 @click.option("--out", required=True, type=PATH, help="Folder of the design; an earlier design there is replaced.")
-@click.option("--in-lanes", default=16, show_default=True, help="Input channels a clock.")
+@click.option("--in-lanes", default=16, show_default=True, help="Codes of a window a clock.")
 @click.option("--out-lanes", default=16, show_default=True, help="Output channels at once.")
+@drain_option
 @lane_option
 @click.option("--vectors", default=0, show_default=True, help="Images of stimulus for a plain Verilog testbench.")
 @json_option
 @_exit_codes
-def rtl(net: Path, out: Path, in_lanes: int, out_lanes: int, lane: str, vectors: int, as_json: bool) -> None:
+def rtl(
+    net: Path,
+    out: Path,
+    in_lanes: int,
+    out_lanes: int,
+    drain_lanes: int | None,
+    lane: str,
+    vectors: int,
+    as_json: bool,
+) -> None:
     """Print the accelerator of the quantized network NET as Verilog."""
-    architecture = Architecture(in_lanes=in_lanes, out_lanes=out_lanes, lane_form=LaneForm(lane))
+    architecture = Architecture(
+        in_lanes=in_lanes, out_lanes=out_lanes, drain_lanes=drain_lanes, lane_form=LaneForm(lane)
+    )
     with _spinner("printing and reading back"):
         design = verbs.rtl(net, out, architecture, vectors)
     _emit(
@@ -240,13 +257,20 @@ def rtl(net: Path, out: Path, in_lanes: int, out_lanes: int, lane: str, vectors:
 @click.argument("folder", metavar="DIR", type=PATH)
 @data_option
 @click.option("--images", default=1, show_default=True, help="Test images to play, from the first.")
-@click.option("--waves", is_flag=True, help="Keep a waveform of the first image.")
+@click.option(
+    "--simulator",
+    type=click.Choice([each.value for each in Simulator]),
+    default="icarus",
+    show_default=True,
+    help="verilator compiles the design first, then runs hundreds of times as fast.",
+)
+@click.option("--waves", is_flag=True, help="Keep a waveform of the first image (verilator: of its last clocks).")
 @json_option
 @_exit_codes
-def simulate(folder: Path, data: str, images: int, waves: bool, as_json: bool) -> None:
+def simulate(folder: Path, data: str, images: int, simulator: str, waves: bool, as_json: bool) -> None:
     """Play test images to the design in DIR and compare every layer with the golden model."""
     with _bar("simulating layers") as progress:
-        result = verbs.simulate(folder, data, images, waves=waves, progress=progress)
+        result = verbs.simulate(folder, data, images, simulator=Simulator(simulator), waves=waves, progress=progress)
     _emit(
         simulation_json(result) if as_json else None,
         f"{result.simulator}: {result.images} images, {result.layers} layers, {result.values_compared:,} values "
@@ -255,6 +279,34 @@ def simulate(folder: Path, data: str, images: int, waves: bool, as_json: bool) -
     )
     if result.mismatch is not None:
         raise MismatchError(result.mismatch.sentence())
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=PATH)
+@click.option(
+    "--target",
+    "targets",
+    type=click.Choice([*(each.value for each in Target), "all"]),
+    multiple=True,
+    default=("asic",),
+    show_default=True,
+    help="What for; may be given several times.",
+)
+@click.option("--liberty", type=PATH, help="Cell library (Liberty file) of the target asic; without it generic gates.")
+@click.option("--time-limit", default=TIME_LIMIT_S, show_default=True, help="Seconds for each target.")
+@json_option
+@_exit_codes
+def synth(folder: Path, targets: tuple[str, ...], liberty: Path | None, time_limit: float, as_json: bool) -> None:
+    """Area of the design in DIR: gates or a library's cells, LUTs of three FPGA families; nothing may multiply."""
+    wanted = tuple(Target) if "all" in targets else tuple(Target(target) for target in targets)
+    with _spinner("synthesising") as progress:
+        result = verbs.synth(folder, wanted, liberty=liberty, time_limit_s=time_limit, progress=progress)
+    _emit(
+        synthesis_json(result) if as_json else None,
+        _table(f"{result.top} in {folder}", ("target", "what", "figure"), synthesis_rows(result)),
+    )
+    if not as_json:
+        click.echo(f"{GATE_CONVENTION}. Fmax is left out: no place and route is run.")
 
 
 @main.command()
@@ -280,8 +332,9 @@ def energy(model: str, precision: str, html: Path | None, csv: Path | None, as_j
 @click.option("--checkpoint", type=PATH, help="Default: the weights shipped with the model.")
 @click.option("--data", default="mnist", show_default=True, help=_DATA_HELP)
 @click.option("--bits", default=8, show_default=True, help="Width of codes and weights, 2 to 8.")
-@click.option("--in-lanes", default=8, show_default=True, help="Input channels a clock.")
+@click.option("--in-lanes", default=8, show_default=True, help="Codes of a window a clock.")
 @click.option("--out-lanes", default=8, show_default=True, help="Output channels at once.")
+@drain_option
 @lane_option
 @click.option("--images", default=10, show_default=True, help="Test images to simulate.")
 @precision_option
@@ -299,6 +352,7 @@ def flow(
     bits: int,
     in_lanes: int,
     out_lanes: int,
+    drain_lanes: int | None,
     lane: str,
     images: int,
     precision: str,
@@ -314,7 +368,9 @@ def flow(
         checkpoint=checkpoint,
         data=data,
         quantizer=QuantizerOptions(bits=bits),
-        architecture=Architecture(in_lanes=in_lanes, out_lanes=out_lanes, lane_form=LaneForm(lane)),
+        architecture=Architecture(
+            in_lanes=in_lanes, out_lanes=out_lanes, drain_lanes=drain_lanes, lane_form=LaneForm(lane)
+        ),
         images=images,
         precision=Precision(precision),
     )

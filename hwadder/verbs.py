@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
@@ -26,9 +26,11 @@ from quant.quantizer import quantize as quantize_network
 from rtl.architecture import Architecture
 from rtl.design import INDEX_FILE, Design, load_design
 from rtl.generator import print_design
+from rtl.synthesis import TIME_LIMIT_S, Synthesis, Target, synthesise
+from rtl.yosys import require_yosys
 from sim.simulate import Simulation
 from sim.simulate import simulate as simulate_design
-from sim.tools import require_icarus
+from sim.tools import Simulator, require_simulator
 
 if TYPE_CHECKING:
     from torch import nn
@@ -214,13 +216,41 @@ def rtl(net: Path, out: Path, architecture: Architecture | None = None, vectors:
 
 
 def simulate(
-    folder: Path, data: Source, images: int, *, waves: bool = False, progress: Counter = _ignore_count
+    folder: Path,
+    data: Source,
+    images: int,
+    *,
+    simulator: Simulator = Simulator.ICARUS,
+    waves: bool = False,
+    progress: Counter = _ignore_count,
 ) -> Simulation:
-    """Play the first test images to a printed accelerator on Icarus and compare every layer with the golden model."""
-    require_icarus()
+    """Play the first test images to a printed accelerator and compare every layer with the golden model."""
+    require_simulator(simulator)
     _, network = load_design(folder)
     codes = encode(network, first_test_images(_loaded(data), images))
-    return simulate_design(folder, codes, waves=waves, progress=progress)
+    return simulate_design(folder, codes, simulator=simulator, waves=waves, progress=progress)
+
+
+def synth(
+    folder: Path,
+    targets: Iterable[Target] = (Target.ASIC,),
+    *,
+    liberty: Path | None = None,
+    time_limit_s: float = TIME_LIMIT_S,
+    progress: Step = _ignore_step,
+) -> Synthesis:
+    """Synthesise a printed accelerator with Yosys: gates or cell area, FPGA resources, and proof of no multiplier."""
+    require_yosys()
+    design, _ = load_design(folder)
+    return synthesise(
+        design.source_files,
+        design.top,
+        targets,
+        liberty=liberty,
+        folder=folder,
+        time_limit_s=time_limit_s,
+        progress=progress,
+    )
 
 
 def first_test_images(dataset: Dataset, count: int) -> NDArray[np.uint8]:

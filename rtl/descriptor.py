@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 WORD_MASK = 0xFFFFFFFF
+_BANK_BITS = 8
+_ROW_MASK = 0xFFFFFF
 
 
 class Flag(enum.IntFlag):
@@ -24,83 +26,127 @@ class Flag(enum.IntFlag):
     CLAMP = 1 << 5
     """Results are clamped to [0, clamp_max]."""
     LAST = 1 << 6
-    """The next descriptor is the first one, of the next image."""
-    LOAD = 1 << 7
-    """An image is taken from the input stream; only the target's fields and `length` count."""
+    """The next descriptor is the first layer's, of the next image."""
+    SPAN = 1 << 7
+    """A window is one run of codes: where one of its lines ends, the next goes on in the banks."""
+    SERIAL = 1 << 8
+    """A sweep begins when the one before is drained."""
+    SPLIT = 1 << 9
+    """A dot layer whose window fills at most half the lanes: the upper half takes the weights' upper bits."""
+
+
+class Buffer(enum.IntEnum):
+    """Which memory a tensor lies in."""
+
+    IMAGE = 0
+    A = 2
+    B = 3
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a code stands, or how far it is to another: code n is in bank n mod lanes of row n div lanes."""
+
+    row: int = 0
+    bank: int = 0
+
+    def word(self) -> int:
+        """{row[23:0], bank[7:0]}, a negative row in two's complement."""
+        return (self.row & _ROW_MASK) << _BANK_BITS | self.bank
+
+
+def place_of(codes: int, lanes: int) -> Place:
+    """The place of code number `codes`, which may be negative."""
+    return Place(*divmod(codes, lanes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Descriptor:
-    """One layer (or group of a grouped layer) or load; addresses count words of their memory, steps may wrap around.
+    """One layer, or one group of a grouped layer; descriptor 0 tells where images go and uses the fields so marked (0).
+
+    Sizes inside a line are in codes, sizes of planes in rows of banks; places and steps are `Place`.
 
     Attributes:
         flags: what the descriptor does.
-        source_origin: address of the first window's first tap, padding included.
-        source_height, source_width: size of the map, beyond which taps are padded.
-        source_words: words that hold the channel slice, per plane and pixel.
-        source_planes: planes of CODE_BITS bits that a source value is split into.
-        plane_step, pixel_step, row_step: words from plane to plane, column to column, row to row.
+        source_origin: the first window's first code, padding included.
+        source_height, line_codes: lines of the map, and codes of a line, beyond which a window is padded.
+        source_planes, plane_rows: planes of CODE_BITS bits that a source value is split into, and their distance.
+        line_step: from line to line of the map.
         pad_value: what a padded tap reads, all planes.
-        kernel_height, kernel_width, stride_y, stride_x, pad_y, pad_x: the window.
-        window_row_step, window_column_step: words from window to window.
-        out_height, out_width, out_channels: what the descriptor produces.
-        lanes: first lane of the slice in its first word, and last lane in its last word << 16.
+        kernel_height, kernel_codes: lines of the window, and codes from one of its lines' first to their last.
+        segments, segment_codes, segment_step, segment_step_codes: runs of codes in a line of the window, their length,
+            and from one to the next; with SPAN one run that holds the whole window.
+        first_code: where the channel slice begins in a pixel.
+        crossing_rows: rows added where a run goes on in the window's next line (SPAN).
+        stride_y, pad_y: in lines; column_codes, pad_codes: stride and padding along a line.
+        window_column_step, window_line_step: from window to window.
+        out_height, out_width, out_channels: what the descriptor produces; (0) channels: codes of an image's line.
         weight_base: address of the first weight word.
         digit_words: weight words per tap of a dot layer (CODE_BITS bits of each weight in each), 1 for others.
         top_bit: index of the sign bit in the first of them, 0 for others.
-        affine_base: address of the first channel's multiplier and constant.
+        affine_base: address of the first word of multipliers and constants.
         shift: the affine step's n.
         clamp_max: the largest code.
-        target_base: address of the first result's word.
-        target: first lane of the target's slice, and planes << 28.
-        target_pixel_step: words from pixel to pixel of the target.
-        length: values of the stream that is loaded or sent; 0 where a grouped output goes on with its next group.
-        shortcut_base, shortcut_pixel_step: the same for the shortcut, whose first lane is the target's.
+        target_origin, target_pixel_step, target_line_step, target_planes, target_plane_rows: where results go; (0) the
+            image.
+        length: values of the output's stream; 0 where a grouped output goes on with its next group.
+        shortcut_origin, shortcut_pixel_step, shortcut_line_step: where the shortcut is.
         shortcut_digits_low, shortcut_digits_high: signed digits of its multiplier.
-        target_plane_step: words from plane to plane of the target.
+        drain_clocks: clocks that the sums of a sweep take to leave.
+        buffers: source, shortcut << 2, target is B << 4.
+        load_length: (0) values of an image.
     """
 
     flags: Flag
-    source_origin: int = 0
+    source_origin: Place = Place()
     source_height: int = 0
-    source_width: int = 0
-    source_words: int = 0
+    line_codes: int = 0
     source_planes: int = 0
-    plane_step: int = 0
-    pixel_step: int = 0
-    row_step: int = 0
+    plane_rows: int = 0
+    line_step: Place = Place()
     pad_value: int = 0
     kernel_height: int = 0
-    kernel_width: int = 0
+    kernel_codes: int = 0
+    segments: int = 1
+    segment_codes: int = 0
+    segment_step: Place = Place()
+    segment_step_codes: int = 0
+    first_code: int = 0
+    crossing_rows: int = 0
     stride_y: int = 0
-    stride_x: int = 0
     pad_y: int = 0
-    pad_x: int = 0
-    window_row_step: int = 0
-    window_column_step: int = 0
+    column_codes: int = 0
+    pad_codes: int = 0
+    window_column_step: Place = Place()
+    window_line_step: Place = Place()
     out_height: int = 0
     out_width: int = 0
     out_channels: int = 0
-    lanes: int = 0
     weight_base: int = 0
     digit_words: int = 1
     top_bit: int = 0
     affine_base: int = 0
     shift: int = 0
     clamp_max: int = 0
-    target_base: int = 0
-    target: int = 0
-    target_pixel_step: int = 0
+    target_origin: Place = Place()
+    target_pixel_step: Place = Place()
+    target_line_step: Place = Place()
+    target_planes: int = 1
+    target_plane_rows: int = 0
     length: int = 0
-    shortcut_base: int = 0
-    shortcut_pixel_step: int = 0
+    shortcut_origin: Place = Place()
+    shortcut_pixel_step: Place = Place()
+    shortcut_line_step: Place = Place()
     shortcut_digits_low: int = 0
     shortcut_digits_high: int = 0
-    target_plane_step: int = 0
+    drain_clocks: int = 1
+    buffers: int = 0
+    load_length: int = 0
 
     def words(self) -> tuple[int, ...]:
-        """The 32-bit words as they lie in memory; negative addresses in two's complement."""
-        return tuple(int(value) & WORD_MASK for value in astuple(self))
+        """The 32-bit words as they lie in memory; negative numbers in two's complement."""
+        values = (getattr(self, name) for name in self.__dataclass_fields__)
+        return tuple(value.word() if isinstance(value, Place) else int(value) & WORD_MASK for value in values)
 
 
 DESCRIPTOR_WORDS = len(Descriptor(flags=Flag(0)).words())

@@ -21,3 +21,10 @@ def traced_values(layers: Sequence[TracedLayer], tensors: Mapping[str, IntArray]
         stream_order(tensors[layer.node][image, layer.first_channel : layer.first_channel + layer.channels])
         for layer in layers
     ]
+
+
+def element(layer: TracedLayer, position: int) -> tuple[int, int, int]:
+    """Channel of the node, row and column of the value that a traced layer shows as number `position`, from 0."""
+    pixel, channel = divmod(position, layer.channels)
+    row, column = divmod(pixel, layer.width)
+    return layer.first_channel + channel, row, column

@@ -31,6 +31,7 @@ module testbench #(
     localparam INPUTS = {inputs};
     localparam TRACED = {traced};
     localparam OUT_BITS = {out_bits};
+    localparam DRAIN_LANES = {drain_lanes};
 
     reg clk = 1'b0;
     reg rst = 1'b1;
@@ -47,7 +48,11 @@ module testbench #(
     wire s_axis_tready;
     wire trace_valid;
     wire [{index_bits}-1:0] trace_layer;
-    wire signed [OUT_BITS-1:0] trace_value;
+    wire [{count_bits}-1:0] trace_count;
+    wire [DRAIN_LANES*OUT_BITS-1:0] trace_values;
+    reg [DRAIN_LANES*OUT_BITS-1:0] values;
+    reg signed [OUT_BITS-1:0] value;
+    integer number;
     wire image_done;
     reg s_axis_tvalid = 1'b0;
     reg [{input_bits}-1:0] s_axis_tdata;
@@ -70,7 +75,8 @@ module testbench #(
         .tlast_error   (),
         .trace_valid   (trace_valid),
         .trace_layer   (trace_layer),
-        .trace_value   (trace_value)
+        .trace_count   (trace_count),
+        .trace_values  (trace_values)
     );
 
     initial begin
@@ -100,14 +106,19 @@ module testbench #(
         cycles <= cycles + 1;
         idle <= trace_valid || (s_axis_tvalid && s_axis_tready) ? 0 : idle + 1;
         if (trace_valid) begin
-            if ({{trace_layer, trace_value}} !== expected[checked]) begin
-                mismatches = mismatches + 1;
-                if (mismatches <= 10) begin
-                    $display("MISMATCH value %0d of descriptor %0d: expected %0d, actual %0d", checked, trace_layer,
-                             $signed(expected[checked][OUT_BITS-1:0]), trace_value);
+            values = trace_values;
+            for (number = 0; number < trace_count; number = number + 1) begin
+                value = values[OUT_BITS-1:0];
+                values = values >> OUT_BITS;
+                if ({{trace_layer, value}} !== expected[checked]) begin
+                    mismatches = mismatches + 1;
+                    if (mismatches <= 10) begin
+                        $display("MISMATCH value %0d of descriptor %0d: expected %0d, actual %0d", checked, trace_layer,
+                                 $signed(expected[checked][OUT_BITS-1:0]), value);
+                    end
                 end
+                checked = checked + 1;
             end
-            checked = checked + 1;
         end
         if (image_done) begin
             images_done = images_done + 1;
@@ -157,6 +168,8 @@ def write_vectors(folder: Path, design: Design, network: IntegerNetwork, count: 
             inputs=len(stimulus) // count,
             traced=len(expected) // count,
             out_bits=parameters["OUT_BITS"],
+            drain_lanes=parameters["DRAIN_LANES"],
+            count_bits=parameters["DRAIN_LANES"].bit_length(),
             input_bits=parameters["INPUT_BITS"],
             index_bits=parameters["INDEX_BITS"],
             idle_limit=_IDLE_LIMIT,

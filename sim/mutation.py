@@ -33,6 +33,7 @@ from quant.errors import BadInputError, MismatchError
 from quant.files import replacing_file
 from rtl.design import load_design
 from rtl.library import LIBRARY_MODULES, library_sources, module_source
+from rtl.lint import lint_with_verilator
 from sim.equivalent_mutants import EQUIVALENT_MUTANTS, EquivalentMutant
 from sim.mutation_sites import Mutant, mutants
 from sim.runner import BenchRun, run_bench
@@ -47,6 +48,8 @@ class Outcome(enum.StrEnum):
 
     CAUGHT = "caught"
     """A bench failed."""
+    LINTED = "caught (lint)"
+    """Verilator's -Wall, under which the library is silent, has something to say."""
     TIMED_OUT = "caught (did not end)"
     """A bench did not end in time, which counts as caught."""
     SURVIVED = "survived"
@@ -57,7 +60,7 @@ class Outcome(enum.StrEnum):
     @property
     def is_caught(self) -> bool:
         """Whether a bench noticed."""
-        return self in (Outcome.CAUGHT, Outcome.TIMED_OUT)
+        return self in (Outcome.CAUGHT, Outcome.LINTED, Outcome.TIMED_OUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +139,9 @@ def run_mutant(mutant: Mutant, runs: Sequence[BenchRun]) -> Verdict:
         runs: benches of the module, or of a top above it, each of which passes on the unbroken module.
     """
     for run in runs:
-        (source,) = (path for path in run.sources if path.stem == mutant.module)
-        changed = run.build_folder / "mutant" / source.name
-        changed.parent.mkdir(parents=True, exist_ok=True)
-        changed.write_text(mutant.text(source), encoding="utf-8")
+        sources = _with(mutant, run)
         try:
-            run_bench(replace(run, sources=[changed if path == source else path for path in run.sources]))
+            run_bench(replace(run, sources=sources))
         except MismatchError as error:
             hangs = "must end within" in str(error)
             return Verdict(mutant, Outcome.TIMED_OUT if hangs else Outcome.CAUGHT)
@@ -165,6 +165,23 @@ def stale_entries() -> list[EquivalentMutant]:
     return [entry for entry in EQUIVALENT_MUTANTS if (entry.module, entry.site, entry.after) not in existing]
 
 
+def _linted(mutant: Mutant, runs: Sequence[BenchRun]) -> bool:
+    """Whether the front end warns of a mutant that whole networks judge; it is silent on the unbroken design."""
+    run = runs[0]
+    if run.bench_module != NETWORK_BENCH:
+        return False
+    return bool(lint_with_verilator(_with(mutant, run), run.top))
+
+
+def _with(mutant: Mutant, run: BenchRun) -> list[Path]:
+    """The sources of a run with the mutant in place of its module, which is written into the run's folder."""
+    (source,) = (path for path in run.sources if path.stem == mutant.module)
+    changed = run.build_folder / "mutant" / source.name
+    changed.parent.mkdir(parents=True, exist_ok=True)
+    changed.write_text(mutant.text(source), encoding="utf-8")
+    return [changed if path == source else path for path in run.sources]
+
+
 def judged(module: str, chosen: Iterable[Mutant], folder: Path, designs: Sequence[Path]) -> Iterable[Verdict]:
     """Yield the verdict on each mutant of a module as it is asked for, those that do not compile left out.
 
@@ -177,7 +194,8 @@ def judged(module: str, chosen: Iterable[Mutant], folder: Path, designs: Sequenc
     else:
         raise BadInputError(f"mutants of {module} must have a printed design to run in, not none: --design DIR")
     for mutant in chosen:
-        verdict = run_mutant(mutant, runs)
+        # What a bench of its own shows in a second takes whole networks; a port of the wrong width shows at once.
+        verdict = Verdict(mutant, Outcome.LINTED) if _linted(mutant, runs) else run_mutant(mutant, runs)
         if verdict.outcome is not Outcome.NOT_COMPILED:
             yield verdict
 
@@ -225,7 +243,7 @@ def table(verdicts: Sequence[Verdict], command: str) -> str:
         "",
         "Each mutant is one small change to one module of the library. It is caught when the bench fails, or does not",
         f"end within {BENCH_TIMEOUT_S:g} s. Mutants that do not compile are not counted. Judge: the module's own",
-        "bench, or `network`, the whole-network bench on printed designs.",
+        "bench, or `network`: Verilator's -Wall, then the whole-network bench on printed designs.",
         "",
         "| module | judge | mutants | caught | of these did not end | equivalent | survived |",
         "|---|---|---:|---:|---:|---:|---:|",

@@ -1,4 +1,4 @@
-"""Building a design with Icarus Verilog and running one cocotb bench on it: the only way that a bench is started.
+"""Building a design and running one cocotb bench on it, on either simulator: the only way that a bench is started.
 
 Everything a run writes lies in its build folder (compiled design, logs, results.xml, waveform), so runs in different
 folders do not meet. The simulator's embedded Python sees this project's packages wherever the caller stands.
@@ -14,15 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-from cocotb_tools.runner import Icarus, as_sv_literal
+from cocotb_tools.runner import Icarus, Runner, Verilator, as_sv_literal
 
 from quant.errors import BadInputError, MismatchError
 from quant.files import require_file
-from sim.tools import require_icarus
+from rtl.lint import verilator_command
+from sim.process import MEMORY_BYTES, log_tail, run_logged
+from sim.tools import Simulator, require_simulator
+from sim.verilator.build import MAKE_VARIABLES
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 _TIMESCALE = ("1ns", "1ps")  # without one, cocotb's Timer rejects nanoseconds
-_LOG_TAIL_LINES = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +47,8 @@ class BenchRun:
     """Keep a waveform."""
     timeout_s: float = 600.0
     """Wall-clock limit of the compilation and of the simulation each: broken logic may oscillate for ever."""
-    memory_bytes: int = 4 << 30
-    """Address space of the compiler and of the simulator each: a recursion without an end would take all there is."""
+    memory_bytes: int = MEMORY_BYTES
+    """Address space of the compiler and of the simulator each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +62,18 @@ class BenchResult:
     log_path: Path
     """What cocotb and the simulator printed."""
     waveform_path: Path | None
-    """FST waveform, when one was asked for."""
+    """Waveform, when one was asked for: FST from Icarus, VCD from Verilator."""
 
 
-class _FolderIcarus(Icarus):
-    """cocotb's Icarus runner with its programs' output in a file, a time limit, and this project first on the path."""
+class _FolderRunner(Runner):
+    """cocotb's runner with its programs' output in a file, a time limit, and this project first on the path."""
 
     def __init__(self, run: BenchRun) -> None:
         super().__init__()
         self.log.setLevel(logging.CRITICAL)  # its errors are raised below, with their reason
         self._run = run
         self._log_path = Path()
+        self._tool_environment: Mapping[str, str] = {}
 
     def log_to(self, log_path: Path) -> None:
         """Write what the next programs print to `log_path`, from its beginning."""
@@ -82,25 +85,50 @@ class _FolderIcarus(Icarus):
         # The runner's own environment lets the caller's variables win and knows sys.path only, which need not hold the
         # project (console script, `python -c` from another folder).
         path = os.pathsep.join((str(PROJECT_ROOT), self.env["PYTHONPATH"]))
-        environment = {**self.env, **self._run.environment, "PYTHONPATH": path}
-        with self._log_path.open("ab") as log:
-            for command in cmds:
-                subprocess.run(
-                    # prlimit bounds the compiler too, which iverilog starts as a child.
-                    ("prlimit", f"--as={self._run.memory_bytes}", *command),
-                    cwd=cwd,
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    timeout=self._run.timeout_s,
-                    check=True,
-                )
+        environment = {**self.env, **self._tool_environment, **self._run.environment, "PYTHONPATH": path}
+        for command in cmds:
+            run_logged(
+                command,
+                folder=cwd,
+                environment=environment,
+                log_path=self._log_path,
+                timeout_s=self._run.timeout_s,
+                memory_bytes=self._run.memory_bytes,
+            )
 
 
-def _log_tail(log_path: Path) -> str:
-    lines = log_path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return "\n".join(lines[-_LOG_TAIL_LINES:])
+class _FolderIcarus(_FolderRunner, Icarus):
+    """Icarus Verilog of the system."""
+
+    def options(self) -> list[str]:
+        """What the compiler is told besides the design."""
+        # cocotb's waveform module needs a type of SystemVerilog; without it the language stays Verilog.
+        return ["-g2012" if self._run.waves else "-g2005", "-Wall"]
+
+    def waveform_name(self) -> str:
+        """The file of a waveform in the build folder."""
+        return f"{self._run.top}.fst"
+
+
+class _FolderVerilator(_FolderRunner, Verilator):
+    """Verilator of the Python package, past its launcher in Perl."""
+
+    def _simulator_in_path_build_only(self) -> None:
+        verilator = verilator_command()
+        self.executable = str(verilator.program)
+        self._tool_environment = verilator.environment
+
+    def _build_command(self) -> list[list[str]]:
+        translate, compile_all = super()._build_command()
+        return [translate, [*compile_all, *(f"{name}={value}" for name, value in MAKE_VARIABLES.items())]]
+
+    def options(self) -> list[str]:
+        """What the compiler is told besides the design."""
+        return ["-Wno-fatal", "--x-initial", "unique"]
+
+    def waveform_name(self) -> str:
+        """The file of a waveform in the build folder."""
+        return "dump.vcd"
 
 
 def _failures(results_path: Path) -> tuple[int, list[str]]:
@@ -115,7 +143,7 @@ def _failures(results_path: Path) -> tuple[int, list[str]]:
     return len(cases), failures
 
 
-def _build(runner: _FolderIcarus, run: BenchRun) -> None:
+def _build(runner: _FolderIcarus | _FolderVerilator, run: BenchRun) -> None:
     log_path = run.build_folder / "build.log"
     runner.log_to(log_path)
     try:
@@ -123,32 +151,31 @@ def _build(runner: _FolderIcarus, run: BenchRun) -> None:
             sources=list(run.sources),
             hdl_toplevel=run.top,
             parameters={name: as_sv_literal(value) for name, value in run.parameters.items()},
-            # cocotb's waveform module needs a type of SystemVerilog; without it the language stays Verilog.
-            build_args=["-g2012" if run.waves else "-g2005", "-Wall"],
+            build_args=runner.options(),
             build_dir=run.build_folder,
             timescale=_TIMESCALE,
             waves=run.waves,
             always=True,  # the runner compares dates of files only, and parameters have none
         )
     except subprocess.CalledProcessError as error:
-        raise BadInputError(f"design {run.top} must compile, not fail with:\n{_log_tail(log_path)}") from error
+        raise BadInputError(f"design {run.top} must compile, not fail with:\n{log_tail(log_path)}") from error
     except subprocess.TimeoutExpired as error:
         raise BadInputError(f"design {run.top} must compile within {run.timeout_s:g} s, not take longer") from error
 
 
-def run_bench(run: BenchRun) -> BenchResult:
-    """Compile `run.top` and play its bench on Icarus Verilog.
+def run_bench(run: BenchRun, simulator: Simulator = Simulator.ICARUS) -> BenchResult:
+    """Compile `run.top` and play its bench on a simulator.
 
     Raises MissingToolError without a simulator; BadInputError when a source is missing or the design does not compile;
     MismatchError, with the text of every failed cocotb test, when the bench fails, stops early or does not end.
     """
-    require_icarus()
+    require_simulator(simulator)
     for source in run.sources:
         require_file(source, f"Verilog source of {run.top}")
     folder = run.build_folder.resolve()
-    waveform_path = folder / f"{run.top}.fst" if run.waves else None
     log_path, results_path = folder / "bench.log", folder / "results.xml"
-    runner = _FolderIcarus(run)
+    runner = _FolderIcarus(run) if simulator is Simulator.ICARUS else _FolderVerilator(run)
+    waveform_path = folder / runner.waveform_name() if run.waves else None
     _build(runner, run)
     runner.log_to(log_path)
     problem = ""
@@ -167,7 +194,7 @@ def run_bench(run: BenchRun) -> BenchResult:
         # A failed test, or a simulator that stopped: the results say which, as far as there are any.
         pass
     if not problem and not results_path.is_file():
-        problem = f"bench {run.bench_module} must run to its end, not stop with:\n{_log_tail(log_path)}"
+        problem = f"bench {run.bench_module} must run to its end, not stop with:\n{log_tail(log_path)}"
     passed, failures = (0, []) if problem else _failures(results_path)
     if failures:
         problem = "\n".join((f"bench {run.bench_module} must pass on {run.top}, not fail with:", *failures))

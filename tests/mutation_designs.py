@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from networks import ADDER, Builder, every_node_network, quantized, small_resnet
+from networks import ADDER, DOT, Builder, every_node_network, quantized, small_resnet
 
 from quant.float_network import FloatNetwork, MaxPool
 from rtl.architecture import Architecture, LaneForm
@@ -16,9 +16,13 @@ from rtl.generator import print_design
 
 
 def clamped_network(seed: int = 0) -> FloatNetwork:
-    """Its results are 8-bit codes, so that they fill the sign bit and all others of the results' width."""
+    """Its results are 8-bit codes, so that they fill the sign bit and all others of the results' width.
+
+    Its first layer reads so few codes that the lanes hold them twice.
+    """
     net = Builder("clamped", (1, 6, 6), seed)
-    tensor = net.relu("relu", net.norm("bn", net.conv("conv", "image", ADDER, 3, (3, 3), padding=(1, 1))))
+    tensor = net.relu("dot.relu", net.norm("dot.bn", net.conv("dot", "image", DOT, 2, (1, 2), padding=(0, 1))))
+    tensor = net.relu("relu", net.norm("bn", net.conv("conv", tensor, ADDER, 3, (3, 3), padding=(1, 1))))
     net.append(MaxPool("pool", tensor, (2, 2), (2, 2)))
     return net.network()
 
@@ -34,7 +38,7 @@ def print_designs(folder: Path) -> tuple[Path, ...]:
         "every_node": (quantized(every_node_network()), Architecture(in_lanes=3, out_lanes=2, lane_form=complement)),
         "two_blocks": (quantized(small_resnet(blocks=2)), Architecture(in_lanes=2, out_lanes=5)),
         "planes": (quantized(small_resnet(), bits=4), Architecture(in_lanes=4, out_lanes=3)),
-        "clamped": (quantized(clamped_network()), Architecture(in_lanes=1, out_lanes=2)),
+        "clamped": (quantized(clamped_network()), Architecture(in_lanes=5, out_lanes=2)),
     }
     for name, (network, architecture) in designs.items():
         print_design(network, architecture, folder / name)

@@ -349,6 +349,11 @@ def test_a_missing_simulator_is_found_before_any_work() -> None:
     fails(3, message, "simulate", "rtl", "--data", "nothing.npz", env=nowhere)
     fails(3, message, "flow", "--checkpoint", "nothing.pt", "--out", "new", env=nowhere)
     fails(3, message, "rtl", "tiny.hwn", "--out", "new", env=nowhere)
+    no_compiler = (
+        "simulator Verilator must find g++ and make to compile what it writes, not miss g++ and make: "
+        "`apt-get install -y --no-install-recommends g++ make`"
+    )
+    fails(3, no_compiler, "simulate", "rtl", "--data", "nothing.npz", "--simulator", "verilator", env=nowhere)
 
 
 def test_the_doctor_names_a_missing_simulator(tmp_path: Path) -> None:
@@ -416,6 +421,10 @@ def test_results_as_json() -> None:
     assert (simulation["mismatches"], simulation["simulator"]) == (0, f"Icarus Verilog {require_icarus()}")
     assert Path(str(simulation["waveform"])).stat().st_size > 1000
 
+    compiled = told(run("simulate", "rtl", "--data", "data.npz", "--images", 3, "--simulator", "verilator", "--json"))
+    assert str(compiled["simulator"]).startswith("Verilator ")
+    assert compiled == {**simulation, "simulator": compiled["simulator"], "waveform": None}
+
 
 def test_energy_as_json() -> None:
     content = told(run("energy", "resnet20", "--json"))
@@ -460,3 +469,55 @@ def test_the_console_script_from_another_folder(folder: Path, tmp_path: Path) ->
     assert json.loads(done.stdout)["mismatches"] == 0
     version = subprocess.run([CONSOLE_SCRIPT, "--version"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert version.stdout.startswith("hwadder, version ")
+
+
+# Synthesis -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("folder")
+def test_synthesis_as_json() -> None:
+    content = told(run("synth", "rtl", "--json"))
+    assert (content["top"], content["multipliers"], content["area"], content["fpga"]) == ("hwadder_net", 0, None, [])
+    gates, memories = content["gates"], content["memories"]
+    assert isinstance(gates, dict)
+    assert isinstance(memories, list)
+    assert gates["gate_equivalents"] == gates["transistors"] / 4 > 1000
+    assert content["memory_bits"] == sum(memory["words"] * memory["width_bits"] for memory in memories) > 0
+    # None of the memories was taken apart: the logic has fewer flip-flops than they have bits.
+    assert gates["flip_flops"] < content["memory_bits"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_synthesis_for_people() -> None:
+    shown = run("synth", "rtl", "--target", "ice40")
+    assert shown.exit_code == 0, shown.stderr
+    for text in ("Lattice iCE40", "block RAMs", "DSP blocks", "multiplier cells"):
+        assert text in shown.stdout
+    assert shown.stdout.endswith("Fmax is left out: no place and route is run.\n")
+
+
+@pytest.mark.usefixtures("folder")
+def test_synthesis_that_can_not_be() -> None:
+    fails(2, "design folder must be an existing folder, not missing: new", "synth", "new")
+    fails(2, "cell library must be an existing file, not missing: new.lib", "synth", "rtl", "--liberty", "new.lib")
+    message = "targets with a cell library must include asic, not be xc7"
+    fails(2, message, "synth", "rtl", "--liberty", "data.npz", "--target", "xc7")
+    fails(2, "time limit must be positive, not 0 s", "synth", "rtl", "--time-limit", 0)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_multiplier_planted_in_a_design() -> None:
+    (lane,) = Path("rtl", "library").glob("minimum_lane.v")
+    text = lane.read_text()
+    assert text.count("(x < w) ? x : w") == 1
+    lane.write_text(text.replace("(x < w) ? x : w", "x * w"))
+    parameters = json.loads(Path("rtl", "design.json").read_text())["parameters"]
+    lanes = parameters["IN_LANES"] * parameters["OUT_LANES"]
+    fails(1, f"multiplier cells of hwadder_net must be 0, not {lanes} $mul", "synth", "rtl")
+
+
+@pytest.mark.usefixtures("folder")
+def test_synthesis_without_yosys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    message = "synthesis tool Yosys (pyosys) must be installed, not missing: `pip install 'hwadder[synth]'`"
+    fails(3, message, "synth", "rtl")

@@ -34,7 +34,13 @@ def test_every_declared_dependency_is_looked_for() -> None:
 def test_without_a_path_the_simulator_is_named_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     statuses = diagnose()
-    assert {status.name for status in statuses if status.version is None} == {"iverilog", "vvp", "verilator", "gtkwave"}
+    assert {status.name for status in statuses if status.version is None} == {
+        "iverilog",
+        "vvp",
+        "g++",
+        "make",
+        "gtkwave",
+    }
     with pytest.raises(MissingToolError) as caught:
         require_needed(statuses)
     assert str(caught.value) == (

@@ -19,10 +19,11 @@ INSTALL = ".ci/install-tools"
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """A folder of programs to be all of PATH: a shell's, no package manager, no simulator."""
+    """A folder of programs to be all of PATH: a shell's and a compiler's, no package manager, no simulator."""
     for name in ("bash", "cut", "env"):
         (tmp_path / name).symlink_to(shutil.which(name) or name)
-    put_program(tmp_path, "python3", "exit 0")
+    for name in ("g++", "make", "python3"):
+        put_program(tmp_path, name, "exit 0")
     put_program(tmp_path, "sudo", 'exec "$@"')
     return tmp_path
 
@@ -67,6 +68,18 @@ def test_the_package_manager_is_asked(machine: Path) -> None:
     put_program(machine, "apt-get", f'echo "$@" >> {log}')
     assert install_tools(machine) == (0, "installing iverilog with the system's package manager")
     assert log.read_text().split("\n") == ["update -qq", "install -y --no-install-recommends iverilog -qq", ""]
+
+
+def test_a_missing_compiler_is_installed(machine: Path) -> None:
+    put_program(machine, "iverilog", "exit 0")
+    put_program(machine, "vvp", "exit 0")
+    (machine / "g++").unlink()
+    (machine / "make").unlink()
+    assert install_tools(machine) == (
+        3,
+        "error: g++ make must be installed, not missing; "
+        "run as root: apt-get update && apt-get install -y --no-install-recommends g++ make",
+    )
 
 
 def test_an_old_python_is_named(machine: Path) -> None:

@@ -48,7 +48,17 @@ def test_contents_pass_the_checker(wheel: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-@pytest.mark.parametrize("pattern", ["rtl/library/*.v", "energy/tables/*.csv", "hwadder/weights/*", "sim/benches/*.py"])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "rtl/library/*.v",
+        "rtl/tables/*.csv",
+        "energy/tables/*.csv",
+        "hwadder/weights/*",
+        "sim/benches/*.py",
+        "sim/verilator/*.*",
+    ],
+)
 def test_data_is_inside(names: set[str], pattern: str) -> None:
     expected = {path.relative_to(ROOT).as_posix() for path in ROOT.glob(pattern) if path.is_file()}
     assert expected

@@ -18,9 +18,10 @@ from quant.errors import BadInputError
 from quant.float_network import FloatNetwork, Kind
 from quant.golden import trace
 from quant.integer_network import Affine, Conv2d, Flatten, Grid, IntegerNetwork, Linear, SumPool
+from rtl.affine_words import encode_digits
 from rtl.architecture import Architecture, LaneForm
 from rtl.descriptor import Flag
-from rtl.program import Program, compile_network, encode_digits
+from rtl.program import Program, compile_network
 
 MIN, COMPLEMENT = LaneForm.MIN, LaneForm.COMPLEMENT
 
@@ -84,7 +85,7 @@ def test_a_dot_layer_reads_an_image_wider_than_the_lanes_in_planes() -> None:
     program = compiled(quantized(small_resnet(), 4))
     load, first = program.descriptors[:2]
     assert program.parameters["CODE_BITS"] == 4
-    assert load.target >> 28 == first.source_planes == 2
+    assert load.target_planes == first.source_planes == 2
     # 8 weight bits, and 4 more for the plane that counts sixteenfold.
     assert (first.digit_words, first.top_bit) == (3, 3)
 
@@ -96,8 +97,10 @@ def test_groups_become_descriptors_of_their_own_channel_slice() -> None:
     program = compiled(chain.network, in_lanes=4)
     slices = [(layer.node, layer.first_channel, layer.channels) for layer in program.layers]
     assert slices == [("grouped", 0, 3), ("grouped", 3, 3), ("grouped", 6, 3), ("end", 0, 2)]
-    # Channels 0 and 1, 2 and 3, 4 and 5 of words of 4.
-    assert [(one.lanes & 0xFFFF, one.lanes >> 16) for one in program.descriptors[1:4]] == [(0, 1), (2, 3), (0, 1)]
+    # A window has 2 lines of 2 runs of 2 codes, 6 codes apart, from code 0, 2 or 4 on.
+    runs = [(one.segments, one.segment_codes, one.segment_step_codes) for one in program.descriptors[1:4]]
+    assert runs == [(2, 2, 6)] * 3
+    assert [one.first_code for one in program.descriptors[1:4]] == [0, 2, 4]
     assert_equals_golden_model(chain.network, program)
 
 
@@ -167,7 +170,7 @@ def test_a_grouped_vector_is_one_stream() -> None:
     chain = Chain(1, 4, (2, 2, 2))
     chain.conv("conv", Kind.ADDER, 4, (2, 2), groups=2)
     program = compiled(chain.network)
-    assert [one.length for one in program.descriptors] == [8, 4, 0]
+    assert [one.length for one in program.descriptors] == [0, 4, 0]
     assert_equals_golden_model(chain.network, program)
 
 

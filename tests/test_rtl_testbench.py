@@ -7,14 +7,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from networks import every_node_network, quantized, small_lenet
+from networks import every_node_network, quantized
 
 from quant.integer_network import IntegerNetwork
 from rtl.architecture import Architecture
-from rtl.descriptor import DESCRIPTOR_WORDS, Descriptor, Flag
+from rtl.descriptor import DESCRIPTOR_WORDS, Descriptor
 from rtl.design import load_design
 from rtl.generator import print_design
-from rtl.program import compile_network
 
 IMAGES = 2
 
@@ -88,33 +87,9 @@ def test_a_flipped_bit_of_an_expected_value_fails(copied: Path) -> None:
 def test_a_design_that_stops_ends_the_run(copied: Path) -> None:
     path = copied / "memory" / "descriptors.mem"
     lines = path.read_text().split()
-    length = list(Descriptor.__dataclass_fields__).index("length")
+    length = list(Descriptor.__dataclass_fields__).index("load_length")
     # The first descriptor waits for more codes than the image has, of both images and beyond.
     lines[length] = f"{4 * int(lines[length], 16):08x}"
     assert len(lines) % DESCRIPTOR_WORDS == 0
     path.write_text("\n".join(lines) + "\n")
     assert play(copied, "-Ptestbench.IDLE_LIMIT=500").startswith("FAIL 0 of 0 values differ, 0 of ")
-
-
-def clocks_of(network: IntegerNetwork, architecture: Architecture) -> int:
-    """Clocks from image to image by the formula of docs/hardware.md, for tensors of one plane."""
-    program = compile_network(network, architecture)
-    load, *layers = program.descriptors
-    clocks = 43 + load.length
-    for layer in layers:
-        lanes = architecture.in_lanes if Flag.POOL in layer.flags else architecture.out_lanes
-        taps = layer.kernel_height * layer.kernel_width * layer.source_words
-        if Flag.DOT in layer.flags:
-            taps *= layer.top_bit + 1 + program.parameters["CODE_BITS"] * (layer.digit_words - 1)
-        pixel = -(-layer.out_channels // lanes) * (taps + 2) + layer.out_channels
-        clocks += 46 + layer.out_height * layer.out_width * pixel
-    return clocks
-
-
-def test_an_image_takes_the_documented_clocks(tmp_path: Path) -> None:
-    network, architecture = quantized(small_lenet()), Architecture(in_lanes=2, out_lanes=3)
-    clocks = []
-    for images in (1, 3):
-        print_design(network, architecture, tmp_path / f"{images}", vectors=images)
-        clocks.append(int(play(tmp_path / f"{images}").split()[-2]))
-    assert clocks[1] - clocks[0] == 2 * clocks_of(network, architecture)

@@ -1,15 +1,27 @@
+"""activation_buffer against its model, on Icarus, at the parameters of the mutation run and at others."""
+
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from quant.errors import BadInputError
 from rtl.library import library_sources
+from sim.benches.bench_activation_buffer import MUTATION_PARAMETERS
 from sim.runner import BenchRun, run_bench
 
+PARAMETERS: tuple[Mapping[str, int], ...] = (
+    *MUTATION_PARAMETERS,
+    {"LANES": 1, "CODE_BITS": 8, "DEPTH": 1, "ADDRESS_BITS": 1},
+    {"LANES": 3, "CODE_BITS": 8, "DEPTH": 7, "ADDRESS_BITS": 5},
+    {"LANES": 8, "CODE_BITS": 5, "DEPTH": 9, "ADDRESS_BITS": 4},
+    {"LANES": 16, "CODE_BITS": 8, "DEPTH": 8, "ADDRESS_BITS": 3},
+)
 
-def run(folder: Path, parameters: dict[str, int]) -> None:
+
+def run(folder: Path, parameters: Mapping[str, int]) -> None:
     run_bench(
         BenchRun(
             top="activation_buffer",
@@ -21,17 +33,8 @@ def run(folder: Path, parameters: dict[str, int]) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "parameters",
-    [
-        {"LANES": 1, "CODE_BITS": 2, "DEPTH": 2, "ADDRESS_BITS": 1},
-        {"LANES": 3, "CODE_BITS": 8, "DEPTH": 7, "ADDRESS_BITS": 5},
-        {"LANES": 5, "CODE_BITS": 5, "DEPTH": 9, "ADDRESS_BITS": 4},
-        {"LANES": 16, "CODE_BITS": 8, "DEPTH": 8, "ADDRESS_BITS": 3},
-    ],
-    ids=lambda parameters: "-".join(map(str, parameters.values())),
-)
-def test_codes_read_back_in_their_lane(tmp_path: Path, parameters: dict[str, int]) -> None:
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda parameters: "-".join(map(str, parameters.values())))
+def test_every_code_reads_back_in_its_bank(tmp_path: Path, parameters: Mapping[str, int]) -> None:
     run(tmp_path, parameters)
 
 
@@ -43,6 +46,6 @@ def test_codes_read_back_in_their_lane(tmp_path: Path, parameters: dict[str, int
         ({"CODE_BITS": 9}, "CODE_BITS_must_be_2_to_8"),
     ],
 )
-def test_bad_parameters_stop_elaboration(tmp_path: Path, parameters: dict[str, int], sentence: str) -> None:
+def test_bad_parameters_stop_elaboration(tmp_path: Path, parameters: Mapping[str, int], sentence: str) -> None:
     with pytest.raises(BadInputError, match=f"Unknown module type: {sentence}\n"):
         run(tmp_path, parameters)

@@ -13,7 +13,7 @@ from sim.runner import BenchRun, run_bench
 
 PARAMETERS: tuple[Mapping[str, int], ...] = (
     *MUTATION_PARAMETERS,
-    {"WORDS": 37, "ADDRESS_BITS": 10},
+    {"WORDS": 45, "ADDRESS_BITS": 10},
 )
 
 

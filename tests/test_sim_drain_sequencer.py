@@ -13,17 +13,22 @@ from sim.runner import BenchRun, run_bench
 
 PARAMETERS: tuple[Mapping[str, int], ...] = (
     *MUTATION_PARAMETERS,
-    {"LANES": 16, "AFFINE_ADDRESS_BITS": 10, "COUNT_BITS": 16, "SETTLE": 3},
+    {"VALUES": 8, "AFFINE_ADDRESS_BITS": 10, "COUNT_BITS": 6},
 )
+
+
+def run(folder: Path, parameters: Mapping[str, int]) -> int:
+    return run_bench(
+        BenchRun(
+            top="drain_sequencer",
+            bench_module="sim.benches.bench_drain_sequencer",
+            sources=library_sources(),
+            parameters=parameters,
+            build_folder=folder,
+        )
+    ).passed
 
 
 @pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda parameters: "-".join(map(str, parameters.values())))
 def test_bench(parameters: Mapping[str, int], tmp_path: Path) -> None:
-    run = BenchRun(
-        top="drain_sequencer",
-        bench_module="sim.benches.bench_drain_sequencer",
-        sources=library_sources(),
-        parameters=parameters,
-        build_folder=tmp_path,
-    )
-    assert run_bench(run).passed > 0
+    assert run(tmp_path, parameters) > 0

@@ -16,6 +16,8 @@ PARAMETERS: tuple[Mapping[str, int], ...] = (
     {"IN_LANES": 1, "CODE_BITS": 2, "ACC_BITS": 3, "MIN_FORM": 1},
     {"IN_LANES": 5, "CODE_BITS": 8, "ACC_BITS": 12, "MIN_FORM": 0},
     {"IN_LANES": 16, "CODE_BITS": 8, "ACC_BITS": 19, "MIN_FORM": 1},
+    {"IN_LANES": 5, "CODE_BITS": 4, "ACC_BITS": 12, "MIN_FORM": 0, "DOT_SPLIT": 2},
+    {"IN_LANES": 8, "CODE_BITS": 8, "ACC_BITS": 19, "MIN_FORM": 1, "DOT_SPLIT": 4},
     {"IN_LANES": 16, "CODE_BITS": 2, "ACC_BITS": 19, "MIN_FORM": 0},
 )
 

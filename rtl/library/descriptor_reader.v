@@ -3,11 +3,12 @@
 //
 // How it works. Descriptors lie behind one another in a memory of 32-bit words. After start the reader asks for WORDS words, one a
 // clock, and shifts what comes back into a register from the top, so that word 0 ends up in the lowest 32 bits. The address goes on
-// from descriptor to descriptor; rewind together with start goes back to word 0.
+// from descriptor to descriptor; rewind together with start goes back to descriptor 1, since descriptor 0 is for the beginning only.
 //
 // Latency: done is high for one clock, WORDS + 2 clocks after start; fields holds until the next start.
 //
-// Example, WORDS = 3, memory 10, 11, 12, 20, 21, 22: the first start gives fields {12, 11, 10}, the second {22, 21, 20}.
+// Example, WORDS = 3, memory 10, 11, 12, 20, 21, 22: the first start gives fields {12, 11, 10}, the second, and one with rewind,
+// {22, 21, 20}.
 module descriptor_reader #(
     parameter WORDS = 36,        // words of a descriptor, >= 2
     parameter ADDRESS_BITS = 10  // bits of a word address of the descriptor memory, >= 1
@@ -27,6 +28,7 @@ module descriptor_reader #(
 );
     localparam LEFT_BITS = $clog2(WORDS + 1);
     localparam [LEFT_BITS-1:0] ALL_WORDS = WORDS;
+    localparam [ADDRESS_BITS-1:0] DESCRIPTOR_1 = WORDS;
 
     reg [ADDRESS_BITS-1:0] address_q;
     reg [LEFT_BITS-1:0] left_q;
@@ -51,7 +53,7 @@ module descriptor_reader #(
             if (start) begin
                 left_q <= ALL_WORDS;
                 if (rewind) begin
-                    address_q <= 0;
+                    address_q <= DESCRIPTOR_1;
                 end
             end else if (read_enable) begin
                 left_q <= left_q - 1'b1;

@@ -1,71 +1,67 @@
 `default_nettype none
-// drain_sequencer: reads the sums of one sweep out of the lanes, one a clock, each with its affine record.
+// drain_sequencer: gives the sums of one sweep to the affine step, VALUES a clock, each with its affine record.
 //
-// How it works. sweep_done comes with a sweep's last tap; SETTLE clocks later the sums are complete. From then on each clock with
-// enable issues the next lane and the next address of the affine memory. The address goes on over the sweeps of a pixel and back to
-// affine_base with the first sweep of each pixel. drained tells that the last lane has been issued, so that the next sweep may start.
+// How it works. capture comes with a sweep's complete sums. From the next clock on each clock with enable issues the next sums and the
+// next address of the affine memory, at most once in `planes` clocks because the writer takes so long for each. The address goes on
+// over the sweeps of a pixel and back to affine_base with the first sweep of each pixel.
 //
-// Latency: first issue SETTLE clocks after sweep_done, if enable is high.
+// Latency: first issue in the clock after capture, if enable is high.
 //
-// Example: SETTLE = 3, 2 channels, sweep_done in clock 10: issues in clocks 13 (lane 0) and 14 (lane 1, with drained).
+// Example: VALUES = 2, 3 channels, one plane, capture in clock 10: issues in clocks 11 (2 sums) and 12 (1 sum, the last).
 module drain_sequencer #(
-    parameter LANES = 4,                 // largest number of lanes, >= 1
+    parameter VALUES = 2,                // sums at once, >= 1
     parameter AFFINE_ADDRESS_BITS = 16,  // bits of an address of the affine memory
-    parameter COUNT_BITS = 16,           // bits of the channel count
-    parameter SETTLE = 3                 // clocks from the last tap to complete sums, >= 2
+    parameter COUNT_BITS = 16            // bits of the channel count
 ) (
     input wire clk,
     input wire rst,
     input wire enable,
     // the sweep
-    input wire sweep_done,
-    input wire [COUNT_BITS-1:0] sweep_channels,
-    input wire sweep_starts_pixel,
+    input wire capture,
+    input wire [COUNT_BITS-1:0] channels,
+    input wire starts_pixel,
+    // the layer
     input wire [AFFINE_ADDRESS_BITS-1:0] affine_base,
-    // one sum
+    input wire single,
+    input wire [3:0] planes,
+    // some sums
     output wire issue,
-    output reg [(LANES > 1 ? $clog2(LANES) : 1)-1:0] issue_lane,
-    output reg [AFFINE_ADDRESS_BITS-1:0] issue_address,
-    output wire drained
+    output wire [$clog2(VALUES+1)-1:0] issue_count,
+    output wire issue_last,
+    output reg [AFFINE_ADDRESS_BITS-1:0] issue_address
 );
+    localparam VALUE_BITS = $clog2(VALUES + 1);
+    localparam [COUNT_BITS-1:0] ALL_VALUES = VALUES;
     localparam [COUNT_BITS-1:0] ONE = 1;
 
-    reg [SETTLE-2:0] settle_q;
     reg [COUNT_BITS-1:0] left_q;
+    reg [3:0] wait_q;
+    wire [COUNT_BITS-1:0] most;
 
-    generate
-        if (SETTLE < 2) begin : gen_check_settle
-            SETTLE_must_be_at_least_2 u_error ();
-        end
-        if (SETTLE == 2) begin : gen_settle_one
-            always @(posedge clk) begin
-                settle_q <= rst ? 1'b0 : sweep_done;
-            end
-        end else begin : gen_settle_more
-            always @(posedge clk) begin
-                settle_q <= rst ? {(SETTLE-1){1'b0}} : {settle_q[SETTLE-3:0], sweep_done};
-            end
-        end
-    endgenerate
-
-    assign issue = left_q != 0;
-    assign drained = enable && left_q == ONE;
+    assign most = single ? ONE : ALL_VALUES;
+    assign issue_last = left_q <= most;
+    assign issue_count = issue_last ? left_q[VALUE_BITS-1:0] : most[VALUE_BITS-1:0];
+    assign issue = left_q != 0 && wait_q == 4'd0;
 
     always @(posedge clk) begin
         if (rst) begin
             left_q <= 0;
-        end else if (settle_q[SETTLE-2]) begin
-            left_q <= sweep_channels;
-        end else if (enable && issue) begin
-            left_q <= left_q - ONE;
-        end
-        if (settle_q[SETTLE-2]) begin
-            issue_lane <= 0;
-            if (sweep_starts_pixel) begin
-                issue_address <= affine_base;
+            wait_q <= 4'd0;
+        end else begin
+            if (capture) begin
+                left_q <= channels;
+            end else if (issue && enable) begin
+                left_q <= issue_last ? {COUNT_BITS{1'b0}} : left_q - most;
             end
-        end else if (enable && issue) begin
-            issue_lane <= issue_lane + 1'b1;
+            if (issue && enable) begin
+                wait_q <= planes - 4'd1;
+            end else if (wait_q != 4'd0) begin
+                wait_q <= wait_q - 4'd1;
+            end
+        end
+        if (capture && starts_pixel) begin
+            issue_address <= affine_base;
+        end else if (issue && enable) begin
             issue_address <= issue_address + 1'b1;
         end
     end

@@ -1,45 +1,35 @@
 `default_nettype none
-// lane_array: OUT_LANES processing elements on one word of activations, and the port that drains their sums one by one.
+// lane_array: OUT_LANES processing elements on one word of activations.
 //
-// Every output lane sees the same in_x and its own slice of in_w (output lane o, input lane i at code o * IN_LANES + i),
-// so one activation read feeds OUT_LANES output channels. Drained values:
+// Every output lane sees the same in_x and its own slice of in_w (output lane o, input lane i at code o * IN_LANES + i), so one
+// activation read feeds OUT_LANES output channels. In the min form the sum of x, which turns sums of minima into distances, is
+// computed once for all lanes by a tree and an accumulator of its own (adder taps only); see drain_register.
 //
-//   in dot mode (drain_dot = 1)   acc[lane]
-//   complement form               -acc[lane]                 = -sum |x - w|
-//   min form                      2 * acc[lane] - sum of x   = -sum |x - w| + sum of w
-//
-// In the min form the sum of x is computed once for all lanes by a tree and an accumulator of its own (adder taps only),
-// and the sum of w is a constant of the output channel, which the generator takes back in the affine constant.
-//
-// Latency: 2 clocks from the inputs to the accumulators (as processing_element), then 1 clock from drain_lane to
-// drain_acc when drain_enable is 1; drain_acc holds otherwise. Accumulating and draining may overlap.
-// Example (IN_LANES = OUT_LANES = 2, min form): x = 3, 9; w = (7, 2), (3, 9): acc = 5, 12; sum of x = 12; drained
-// 2*5 - 12 = -2 = -(4 + 7) + 9 and 2*12 - 12 = 12 = -0 + 12.
+// Latency: 2 clocks from the inputs to acc and sum_x (as processing_element).
+// Example (IN_LANES = OUT_LANES = 2, min form): x = 3, 9; w = (7, 2), (3, 9): acc = 5, 12; sum of x = 12.
 module lane_array #(
     parameter IN_LANES  = 16, // taps per clock and output lane, at least 1
     parameter OUT_LANES = 16, // output channels at once, at least 1
     parameter CODE_BITS = 8,  // width of a code, 2 to 8
     parameter ACC_BITS  = 24, // width of a sum, more than CODE_BITS + $clog2(IN_LANES)
-    parameter MIN_FORM  = 1   // 1: minimum_lane (ASIC), 0: complement_lane (FPGA)
+    parameter MIN_FORM  = 1,  // 1: minimum_lane (ASIC), 0: complement_lane (FPGA)
+    parameter DOT_SPLIT = 0   // as in processing_element
 ) (
     input  wire                                                clk,
     input  wire                                                rst,           // synchronous, high
 
-    // Taps, as in processing_element.
     input  wire                                                in_valid,
     input  wire                                                in_dot,
     input  wire        [CODE_BITS-1:0]                         in_bit_select,
+    input  wire                                                in_split,
     input  wire                                                in_first,
     input  wire                                                in_double,
     input  wire                                                in_subtract,
     input  wire        [IN_LANES*CODE_BITS-1:0]                in_x,
     input  wire        [OUT_LANES*IN_LANES*CODE_BITS-1:0]      in_w,
 
-    // Drain.
-    input  wire                                                drain_enable,
-    input  wire        [(OUT_LANES>1?$clog2(OUT_LANES):1)-1:0] drain_lane,    // less than OUT_LANES
-    input  wire                                                drain_dot,     // the sums are dot products
-    output reg  signed [ACC_BITS-1:0]                          drain_acc
+    output wire        [OUT_LANES*ACC_BITS-1:0]                acc,           // output lane o at bits [(o+1)*ACC_BITS-1 : o*ACC_BITS]
+    output wire        [ACC_BITS-1:0]                          sum_x          // 0 in the complement form
 );
     generate
         if (OUT_LANES < 1) begin : gen_out_lanes_check
@@ -49,10 +39,6 @@ module lane_array #(
 
     localparam WORD_BITS = IN_LANES * CODE_BITS;
 
-    wire [ACC_BITS-1:0] acc [0:OUT_LANES-1];
-    wire [ACC_BITS-1:0] selected;
-    wire [ACC_BITS-1:0] adder_result;
-
     genvar o;
     generate
         for (o = 0; o < OUT_LANES; o = o + 1) begin : gen_element
@@ -60,24 +46,24 @@ module lane_array #(
                 .IN_LANES  (IN_LANES),
                 .CODE_BITS (CODE_BITS),
                 .ACC_BITS  (ACC_BITS),
-                .MIN_FORM  (MIN_FORM)
+                .MIN_FORM  (MIN_FORM),
+                .DOT_SPLIT (DOT_SPLIT)
             ) u_element (
                 .clk           (clk),
                 .rst           (rst),
                 .in_valid      (in_valid),
                 .in_dot        (in_dot),
                 .in_bit_select (in_bit_select),
+                .in_split      (in_split),
                 .in_first      (in_first),
                 .in_double     (in_double),
                 .in_subtract   (in_subtract),
                 .in_x          (in_x),
                 .in_w          (in_w[(o+1)*WORD_BITS-1:o*WORD_BITS]),
-                .acc           (acc[o])
+                .acc           (acc[(o+1)*ACC_BITS-1:o*ACC_BITS])
             );
         end
     endgenerate
-
-    assign selected = acc[drain_lane];
 
     generate
         if (MIN_FORM) begin : gen_sum_x
@@ -85,7 +71,6 @@ module lane_array #(
 
             wire                adder_valid;
             wire [SUM_BITS-1:0] sum;
-            wire [ACC_BITS-1:0] sum_x;
             reg                 valid_q;
             reg                 first_q;
             reg  [SUM_BITS-1:0] sum_q;
@@ -125,16 +110,9 @@ module lane_array #(
                 .in_sum      (sum_q),
                 .acc         (sum_x)
             );
-
-            assign adder_result = {selected[ACC_BITS-2:0], 1'b0} - sum_x;
-        end else begin : gen_negate
-            assign adder_result = -selected;
+        end else begin : gen_no_sum_x
+            assign sum_x = {ACC_BITS{1'b0}};
         end
     endgenerate
-
-    always @(posedge clk) begin
-        if (drain_enable)
-            drain_acc <= drain_dot ? selected : adder_result;
-    end
 endmodule
 `default_nettype wire

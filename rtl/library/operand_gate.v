@@ -1,47 +1,59 @@
 `default_nettype none
-// operand_gate: turns a word of the activation buffer into the operands of one tap.
+// operand_gate: replaces what a word read outside the map by the pad code, and what lies behind its last code by 0.
 //
-// How it works. A tap outside the map reads the code of zero instead of the memory's word (padding is data). Lanes that carry no
-// channel of the layer read 0 whatever the memory holds: in the first word of a channel slice those below first_lane, in the last
-// word those above last_lane. An idle lane's weight is 0 too, so it adds nothing to any sum.
+// How it works. A word holds the end of one line of the window and the beginnings of up to CROSSINGS further ones. Of each line the
+// lanes inside_from to inside_to - 1 lie inside the map. Lanes from `codes` on carry nothing and get 0.
 //
-// Latency: combinational.
-//
-// Example, LANES = 4, CODE_BITS = 8, data = {44, 33, 22, 11}, lane 0 on the right: first_word with first_lane = 1 gives
-// {44, 33, 22, 0}; padded with pad_code = 128 instead of the data gives {128, 128, 128, 0}.
+// Latency: the choice takes the first clock (while the buffer reads), the data the second: out_data is combinational from in_data.
+// The choice holds while in_valid is 0, as the buffer's data do.
+// Example, LANES = 4, one line, inside 1 to 3, 4 codes, pad code 9: data a b c d become 9 b c 9.
 module operand_gate #(
     parameter LANES = 4,     // codes in a word, >= 1
-    parameter CODE_BITS = 8  // bits of a code, 2 to 8
+    parameter CROSSINGS = 1, // further lines in a word, >= 0
+    parameter CODE_BITS = 8  // bits of a code
 ) (
-    // what the memory returned
-    input wire [LANES*CODE_BITS-1:0] in_data,
-    // what the tap is
-    input wire in_padded,
+    input wire clk,
+    // the choice
+    input wire in_valid,
+    input wire [(CROSSINGS+1)*$clog2(LANES+1)-1:0] in_inside_from,
+    input wire [(CROSSINGS+1)*$clog2(LANES+1)-1:0] in_inside_to,
+    input wire [$clog2(LANES+1)-1:0] in_codes,
     input wire [CODE_BITS-1:0] in_pad_code,
-    input wire in_first_word,
-    input wire in_last_word,
-    // the channel slice
-    input wire [(LANES > 1 ? $clog2(LANES) : 1)-1:0] first_lane,
-    input wire [(LANES > 1 ? $clog2(LANES) : 1)-1:0] last_lane,
-    // operands
+    // the data, a clock later
+    input wire [LANES*CODE_BITS-1:0] in_data,
     output wire [LANES*CODE_BITS-1:0] out_data
 );
-    wire [LANES-1:0] below_slice;
-    wire [LANES-1:0] above_slice;
-    wire [LANES-1:0] idle;
-    assign below_slice = ~({LANES{1'b1}} << first_lane);
-    assign above_slice = ({LANES{1'b1}} << last_lane) << 1;
-    assign idle = ({LANES{in_first_word}} & below_slice) | ({LANES{in_last_word}} & above_slice);
+    localparam LANE_COUNT_BITS = $clog2(LANES + 1);
 
-    genvar lane;
+    reg [LANES-1:0] inside_q;
+    reg [LANES-1:0] padded_q;
+    reg [CODE_BITS-1:0] pad_code_q;
+    wire [LANES-1:0] in_map;
+    wire [LANES-1:0] used;
+
+    genvar i;
+    genvar j;
     generate
-        if (LANES < 1) begin : gen_check_lanes
-            LANES_must_be_at_least_1 u_error ();
-        end
-        for (lane = 0; lane < LANES; lane = lane + 1) begin : gen_lane
-            assign out_data[(lane+1)*CODE_BITS-1:lane*CODE_BITS] =
-                idle[lane] ? {CODE_BITS{1'b0}} : in_padded ? in_pad_code : in_data[(lane+1)*CODE_BITS-1:lane*CODE_BITS];
+        for (i = 0; i < LANES; i = i + 1) begin : gen_lane
+            localparam [LANE_COUNT_BITS-1:0] NUMBER = i;
+            wire [CROSSINGS:0] inside_line;
+            for (j = 0; j <= CROSSINGS; j = j + 1) begin : gen_line
+                assign inside_line[j] = NUMBER >= in_inside_from[(j+1)*LANE_COUNT_BITS-1:j*LANE_COUNT_BITS]
+                    && NUMBER < in_inside_to[(j+1)*LANE_COUNT_BITS-1:j*LANE_COUNT_BITS];
+            end
+            assign used[i] = NUMBER < in_codes;
+            assign in_map[i] = |inside_line && used[i];
+            assign out_data[(i+1)*CODE_BITS-1:i*CODE_BITS] = inside_q[i] ? in_data[(i+1)*CODE_BITS-1:i*CODE_BITS]
+                : padded_q[i] ? pad_code_q : {CODE_BITS{1'b0}};
         end
     endgenerate
+
+    always @(posedge clk) begin
+        if (in_valid) begin
+            inside_q <= in_map;
+            padded_q <= used & ~in_map;
+            pad_code_q <= in_pad_code;
+        end
+    end
 endmodule
 `default_nettype wire

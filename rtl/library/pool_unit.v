@@ -9,13 +9,12 @@
 // the next multiplier. Totals wrap modulo 2^ACC_BITS; that they fit is proven before a network is printed. The timing
 // equals the processing element's, so that one sequencer drives either.
 //
-// Latency: 2 clocks from the inputs to the lanes' totals, then 1 clock from drain_lane to drain_acc when drain_enable
-// is 1; drain_acc holds otherwise. Reset clears the totals and drops the word in flight.
+// Latency: 2 clocks from the inputs to the totals. Reset clears the totals and drops the word in flight.
 // Example (LANES = 2): words (3, 9) with in_first, then (7, 2): max gives 7, 9; sum gives 10, 11.
 module pool_unit #(
     parameter LANES     = 16, // lanes, at least 1
     parameter CODE_BITS = 8,  // width of a code, 2 to 8
-    parameter ACC_BITS  = 24  // width of drain_acc, signed and never negative: more than CODE_BITS
+    parameter ACC_BITS  = 24  // width of a total, signed and never negative: more than CODE_BITS
 ) (
     input  wire                                        clk,
     input  wire                                        rst,          // synchronous, high
@@ -25,9 +24,7 @@ module pool_unit #(
     input  wire                                        in_sum,       // 1: sum, 0: maximum
     input  wire        [LANES*CODE_BITS-1:0]           in_x,         // lane i at bits [(i+1)*CODE_BITS-1 : i*CODE_BITS]
 
-    input  wire                                        drain_enable,
-    input  wire        [(LANES>1?$clog2(LANES):1)-1:0] drain_lane,   // less than LANES
-    output reg  signed [ACC_BITS-1:0]                  drain_acc
+    output wire [LANES*ACC_BITS-1:0]                    acc
 );
     generate
         if (LANES < 1) begin : gen_lanes_check
@@ -45,7 +42,6 @@ module pool_unit #(
     reg                        first_q;
     reg                        sum_q;
     reg  [LANES*CODE_BITS-1:0] x_q;
-    wire [ACC_BITS-1:0]        total [0:LANES-1];
 
     always @(posedge clk) begin
         if (rst)
@@ -68,7 +64,7 @@ module pool_unit #(
 
             assign x        = {{(ACC_BITS-CODE_BITS){1'b0}}, x_q[(i+1)*CODE_BITS-1:i*CODE_BITS]};
             assign base     = first_q ? {ACC_BITS{1'b0}} : total_q;
-            assign total[i] = total_q;
+            assign acc[(i+1)*ACC_BITS-1:i*ACC_BITS] = total_q;
 
             always @(posedge clk) begin
                 if (rst)
@@ -82,10 +78,5 @@ module pool_unit #(
             end
         end
     endgenerate
-
-    always @(posedge clk) begin
-        if (drain_enable)
-            drain_acc <= total[drain_lane];
-    end
 endmodule
 `default_nettype wire

@@ -6,7 +6,8 @@
 // in_dot chooses between the adder lane and the dot lane. With in_dot = 0 acc gains sum(min(x, w)) (MIN_FORM = 1) or
 // sum |x - w| (MIN_FORM = 0) per valid clock; with in_dot = 1 it gains the sum of x over the lanes whose weight has
 // the selected bit set. in_first, in_double and in_subtract mean what they mean in the accumulator and travel with
-// their word. Idle lanes get x = w = 0, which adds 0 in each mode.
+// their word. Idle lanes get x = w = 0, which adds 0 in each mode. With in_split (dot-product taps, DOT_SPLIT > 0) the upper half
+// of the lanes counts 2^DOT_SPLIT times, and in_subtract means it alone; see split_tree.
 //
 // The accumulated value is held while in_valid is 0, whatever the other inputs do.
 // Latency: 2 clocks from the inputs to acc, one word per clock. Reset clears acc and drops the word in flight.
@@ -16,7 +17,8 @@ module processing_element #(
     parameter IN_LANES  = 16, // taps per clock, at least 1
     parameter CODE_BITS = 8,  // width of a code, 2 to 8
     parameter ACC_BITS  = 24, // width of acc, more than CODE_BITS + $clog2(IN_LANES)
-    parameter MIN_FORM  = 1   // 1: minimum_lane (ASIC), 0: complement_lane (FPGA)
+    parameter MIN_FORM  = 1,  // 1: minimum_lane (ASIC), 0: complement_lane (FPGA)
+    parameter DOT_SPLIT = 0   // weight bits of the lower half of the lanes in split dot products, 0 for none
 ) (
     input  wire                                 clk,
     input  wire                                 rst,           // synchronous, high
@@ -24,6 +26,10 @@ module processing_element #(
     input  wire                                 in_valid,      // the inputs below count only when this is 1
     input  wire                                 in_dot,        // 0: adder taps, 1: dot-product taps
     input  wire        [CODE_BITS-1:0]          in_bit_select, // one-hot weight bit of dot-product taps
+    // Only with DOT_SPLIT > 0.
+    /* verilator lint_off UNUSEDSIGNAL */
+    input  wire                                 in_split,
+    /* verilator lint_on UNUSEDSIGNAL */
     input  wire                                 in_first,
     input  wire                                 in_double,
     input  wire                                 in_subtract,
@@ -41,7 +47,7 @@ module processing_element #(
         end
     endgenerate
 
-    localparam SUM_BITS = CODE_BITS + $clog2(IN_LANES);
+    localparam SUM_BITS = CODE_BITS + $clog2(IN_LANES) + (DOT_SPLIT > 0 ? DOT_SPLIT + 1 : 0);
 
     wire [IN_LANES*CODE_BITS-1:0] adder_data;
     wire [IN_LANES-1:0]           adder_carry;
@@ -96,14 +102,36 @@ module processing_element #(
         end
     end
 
-    adder_tree #(
-        .LANES (IN_LANES),
-        .WIDTH (CODE_BITS)
-    ) u_tree (
-        .in_data  (tree_data),
-        .in_carry (tree_carry),
-        .sum      (sum)
-    );
+    wire subtract;
+
+    generate
+        if (DOT_SPLIT > 0) begin : gen_split_tree
+            assign subtract = in_subtract && !in_split;
+
+            split_tree #(
+                .LANES (IN_LANES),
+                .WIDTH (CODE_BITS),
+                .SHIFT (DOT_SPLIT)
+            ) u_tree (
+                .in_data     (tree_data),
+                .in_carry    (tree_carry),
+                .in_split    (in_split),
+                .in_negative (in_subtract),
+                .sum         (sum)
+            );
+        end else begin : gen_tree
+            assign subtract = in_subtract;
+
+            adder_tree #(
+                .LANES (IN_LANES),
+                .WIDTH (CODE_BITS)
+            ) u_tree (
+                .in_data  (tree_data),
+                .in_carry (tree_carry),
+                .sum      (sum)
+            );
+        end
+    endgenerate
 
     reg                valid_q;
     reg                first_q;
@@ -119,14 +147,15 @@ module processing_element #(
         if (in_valid) begin
             first_q    <= in_first;
             double_q   <= in_double;
-            subtract_q <= in_subtract;
+            subtract_q <= subtract;
             sum_q      <= sum;
         end
     end
 
     accumulator #(
-        .SUM_BITS (SUM_BITS),
-        .ACC_BITS (ACC_BITS)
+        .SUM_BITS   (SUM_BITS),
+        .ACC_BITS   (ACC_BITS),
+        .SUM_SIGNED (DOT_SPLIT > 0)
     ) u_accumulator (
         .clk         (clk),
         .rst         (rst),

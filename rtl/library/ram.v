@@ -22,13 +22,21 @@ module ram #(
     input wire clk,
     // write port
     input wire write_enable,
+    // An address may have more bits than DEPTH needs.
+    /* verilator lint_off UNUSEDSIGNAL */
     input wire [ADDRESS_BITS-1:0] write_address,
+    /* verilator lint_on UNUSEDSIGNAL */
     input wire [WIDTH-1:0] write_data,
     // read port
     input wire read_enable,
+    /* verilator lint_off UNUSEDSIGNAL */
     input wire [ADDRESS_BITS-1:0] read_address,
+    /* verilator lint_on UNUSEDSIGNAL */
     output reg [WIDTH-1:0] read_data
 );
+    localparam NEEDED_BITS = DEPTH > 1 ? $clog2(DEPTH) : 1;
+    localparam INDEX_BITS = NEEDED_BITS < ADDRESS_BITS ? NEEDED_BITS : ADDRESS_BITS;
+
     generate
         if (WIDTH < 1) begin : gen_bad_width
             WIDTH_must_be_at_least_1 u_error ();
@@ -51,9 +59,9 @@ module ram #(
 
     always @(posedge clk) begin
         if (write_enable)
-            memory_q[write_address] <= write_data;
+            memory_q[write_address[INDEX_BITS-1:0]] <= write_data;
         if (read_enable)
-            read_data <= memory_q[read_address];
+            read_data <= memory_q[read_address[INDEX_BITS-1:0]];
     end
 endmodule
 `default_nettype wire

@@ -1,13 +1,14 @@
 `default_nettype none
 // sequencer: runs the descriptors in order, image after image.
 //
-// How it works. Four states: FETCH (descriptor_reader works), LOAD (an image streams in) or RUN (a layer's taps are issued), FLUSH
-// (values still in the pipeline are written), then the next descriptor, or the first again after the last. A layer starts only when
-// everything before it is in memory, so no layer can read a code that is still on its way.
+// How it works. After reset it has descriptor 0 fetched, which tells the image_loader where images go, and from then on it fetches each
+// layer's descriptor while the layer before it runs. A layer begins when everything before it is in memory, so no layer can read a
+// code that is still on its way; the first layer also waits for an image. Behind the last layer the image is released and the layers
+// begin again. busy is 1 from an image's first layer to the end of its last.
 //
-// Latency: 1 clock in each state beyond what it waits for.
+// Latency: `take` in the clock in which the layer before is done, begin_layer in the next.
 //
-// Example: descriptors "load, layer, layer(last)": layer_index runs 0, 1, 2, 0, ... and image_done pulses after every 2.
+// Example: descriptors "load, layer, layer(last)": layer_index runs 1, 2, 1, 2, ... and image_done pulses after every 2.
 module sequencer #(
     parameter INDEX_BITS = 8  // bits of the descriptor's index, >= 1
 ) (
@@ -17,78 +18,70 @@ module sequencer #(
     output wire fetch,
     output wire fetch_rewind,
     input wire fetched,
-    // what the descriptor says
-    input wire layer_load,
+    // what the descriptor that runs says
     input wire layer_last,
+    // image_loader
+    output wire configure,
+    input wire image_ready,
+    output wire release_image,
     // execution
-    output wire begin_load,
+    output wire take,
     output wire begin_layer,
-    input wire taps_finished,
-    input wire load_finished,
-    input wire pipeline_idle,
+    input wire layer_done,
     // status
     output reg [INDEX_BITS-1:0] layer_index,
     output wire image_done,
     output wire busy
 );
     localparam [2:0] RESTART = 3'd0;
-    localparam [2:0] FETCH = 3'd1;
-    localparam [2:0] BEGIN = 3'd2;
-    localparam [2:0] LOAD = 3'd3;
+    localparam [2:0] CONFIGURE = 3'd1;
+    localparam [2:0] READY = 3'd2;
+    localparam [2:0] BEGIN = 3'd3;
     localparam [2:0] RUN = 3'd4;
-    localparam [2:0] FLUSH = 3'd5;
 
     reg [2:0] state_q;
-    reg started_q;
+    reg fetched_q;
+    reg first_q;  // the next layer is an image's first
 
-    wire flushed;
-    assign flushed = state_q == FLUSH && pipeline_idle;
-    assign fetch = state_q == RESTART || (flushed && !layer_last);
-    assign fetch_rewind = state_q == RESTART;
-    assign begin_load = state_q == BEGIN && layer_load;
-    assign begin_layer = state_q == BEGIN && !layer_load;
-    assign image_done = flushed && layer_last;
-    assign busy = started_q;
+    wire done;
+    wire prefetched;
+    wire may_begin;
+    assign done = state_q == RUN && layer_done;
+    assign prefetched = fetched || fetched_q;
+    assign may_begin = prefetched && (!first_q || image_ready);
+
+    assign configure = state_q == CONFIGURE && prefetched;
+    // Behind the last layer image_ready still speaks of the image that is being released, so READY looks at it a clock later.
+    assign take = (state_q == READY && may_begin) || (done && !layer_last && prefetched);
+    assign begin_layer = state_q == BEGIN;
+    assign fetch = state_q == RESTART || configure || begin_layer;
+    assign fetch_rewind = begin_layer && layer_last;
+    assign image_done = done && layer_last;
+    assign release_image = image_done;
+    assign busy = !first_q;
 
     always @(posedge clk) begin
         if (rst) begin
             state_q <= RESTART;
-            started_q <= 1'b0;
+            fetched_q <= 1'b0;
+            first_q <= 1'b1;
+            layer_index <= 0;
         end else begin
-            case (state_q)
-                RESTART: begin
-                    state_q <= FETCH;
-                    layer_index <= 0;
-                end
-                FETCH: begin
-                    if (fetched) begin
-                        state_q <= BEGIN;
-                    end
-                end
-                BEGIN: begin
-                    state_q <= layer_load ? LOAD : RUN;
-                end
-                LOAD: begin
-                    if (load_finished) begin
-                        state_q <= FLUSH;
-                        started_q <= 1'b1;
-                    end
-                end
-                RUN: begin
-                    if (taps_finished) begin
-                        state_q <= FLUSH;
-                    end
-                end
-                default: begin
-                    if (flushed) begin
-                        state_q <= layer_last ? RESTART : FETCH;
-                        layer_index <= layer_index + 1'b1;
-                    end
-                    if (image_done) begin
-                        started_q <= 1'b0;
-                    end
-                end
-            endcase
+            fetched_q <= prefetched && !configure && !take;
+            if (take) begin
+                state_q <= BEGIN;
+                first_q <= 1'b0;
+                layer_index <= first_q ? {{(INDEX_BITS-1){1'b0}}, 1'b1} : layer_index + 1'b1;
+            end else if (state_q == RESTART) begin
+                state_q <= CONFIGURE;
+            end else if (configure) begin
+                state_q <= READY;
+            end else if (begin_layer) begin
+                state_q <= RUN;
+            end else if (done) begin
+                state_q <= READY;
+                first_q <= layer_last;
+            end
         end
     end
 endmodule

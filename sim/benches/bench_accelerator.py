@@ -26,13 +26,13 @@ from cocotb.utils import get_sim_time
 from quant.golden import trace
 from quant.integer_network import Argmax, IntArray, IntegerNetwork
 from rtl.design import Design, load_design
-from rtl.expected import stream_order, traced_values
+from rtl.expected import element, stream_order, traced_values
 from rtl.placement import output_node
 from rtl.program import TracedLayer
+from sim.job import STALL_CLOCKS
 
 _PERIOD_NS = 10
-_STALL_NS = 50_000_000
-"""Simulated time without progress after which the design hangs: above the longest layer of any network that fits."""
+_STALL_NS = STALL_CLOCKS * _PERIOD_NS
 _QUIET_CLOCKS = 16
 
 
@@ -53,12 +53,11 @@ class _Checker:
 
     def differ(self, layer: TracedLayer, image: int, position: int, expected: int, actual: int | str) -> None:
         """Record the first difference and stop."""
-        pixel, channel = divmod(position, layer.channels)
-        row, column = divmod(pixel, layer.width)
+        channel, row, column = element(layer, position)
         self.mismatch = {
             "image": image + self.job["first_image"],
             "layer": layer.node,
-            "channel": layer.first_channel + channel,
+            "channel": channel,
             "row": row,
             "column": column,
             "expected": expected,
@@ -78,9 +77,7 @@ async def _reset(dut: Any) -> None:
     dut.rst.value = 0
 
 
-async def _drive(
-    dut: Any, images: list[IntArray], starts_ns: list[float], gaps: random.Random, gap_percent: int
-) -> None:
+async def _drive(dut: Any, images: list[IntArray], gaps: random.Random, gap_percent: int) -> None:
     for codes in images:
         for position, code in enumerate(codes.tolist()):
             while gap_percent and gaps.randrange(100) < gap_percent:
@@ -92,26 +89,46 @@ async def _drive(
             await RisingEdge(dut.clk)
             while not dut.s_axis_tready.value:
                 await RisingEdge(dut.clk)
-            if position == 0:
-                starts_ns.append(get_sim_time("ns"))
     dut.s_axis_tvalid.value = 0
 
 
-async def _watch_trace(dut: Any, checker: _Checker) -> None:
+async def _watch_trace(dut: Any, checker: _Checker, out_bits: int) -> None:
+    waiting: list[tuple[int | str, int]] = []  # values that came together with those before them, and their layer
     for image, layers in enumerate(checker.expected):
         for layer, values in zip(checker.layers, layers, strict=True):
             for position, expected in enumerate(values.tolist()):
-                if not dut.trace_valid.value:
-                    await with_timeout(RisingEdge(dut.trace_valid), _STALL_NS, "ns")
-                await RisingEdge(dut.clk)
-                while not dut.trace_valid.value:
+                while not waiting:
+                    if not dut.trace_valid.value:
+                        await with_timeout(RisingEdge(dut.trace_valid), _STALL_NS, "ns")
                     await RisingEdge(dut.clk)
-                actual = _number(dut.trace_value)
-                if actual != expected or int(dut.trace_layer.value) != layer.index:
+                    if dut.trace_valid.value:
+                        waiting = _traced(dut, out_bits)
+                actual, index = waiting.pop(0)
+                if actual != expected or index != layer.index:
                     checker.differ(layer, image, position, expected, actual)
                 checker.values_compared += 1
             with Path(checker.job["progress"]).open("ab") as progress:
                 progress.write(b".")
+
+
+def _traced(dut: Any, out_bits: int) -> list[tuple[int | str, int]]:
+    """The values of one clock on the trace port, each with its layer; a value that is not resolved as text."""
+    bits = str(dut.trace_values.value)
+    values = [
+        bits[len(bits) - (lane + 1) * out_bits : len(bits) - lane * out_bits] for lane in range(len(bits) // out_bits)
+    ]
+    layer = int(dut.trace_layer.value)
+    return [(_signed(value), layer) for value in values[: int(dut.trace_count.value)]]
+
+
+def _signed(bits: str) -> int | str:
+    return int(bits, 2) - (int(bits[0]) << len(bits)) if set(bits) <= {"0", "1"} else bits
+
+
+async def _watch_starts(dut: Any, starts_ns: list[float]) -> None:
+    while True:
+        await RisingEdge(dut.busy)
+        starts_ns.append(get_sim_time("ns"))
 
 
 async def _watch_output(
@@ -159,17 +176,19 @@ async def equals_golden_model(dut: Any) -> None:
     gap_percent = job["gap_percent"]
     images = [stream_order(image) for image in codes]
     if job["reset_after"]:
-        broken_off = cocotb.start_soon(_drive(dut, images, [], random.Random(1), gap_percent))
+        broken_off = cocotb.start_soon(_drive(dut, images, random.Random(1), gap_percent))
         await ClockCycles(dut.clk, job["reset_after"])
         broken_off.cancel()
         dut.s_axis_tvalid.value = 0
         await _reset(dut)
     try:
-        driver = cocotb.start_soon(_drive(dut, images, starts_ns, random.Random(1), gap_percent))
+        starts = cocotb.start_soon(_watch_starts(dut, starts_ns))
+        driver = cocotb.start_soon(_drive(dut, images, random.Random(1), gap_percent))
         output = cocotb.start_soon(_watch_output(dut, checker, ends_ns, random.Random(2), gap_percent))
-        await _watch_trace(dut, checker)
+        await _watch_trace(dut, checker, design.parameters["OUT_BITS"])
         await output
         await driver
+        starts.cancel()
         for _ in range(_QUIET_CLOCKS):
             await RisingEdge(dut.clk)
             assert not dut.trace_valid.value, "trace must end with the last layer"

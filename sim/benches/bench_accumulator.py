@@ -10,14 +10,18 @@ import cocotb
 
 from sim.benches.lockstep import parameter, run_lockstep
 
-MUTATION_PARAMETERS = ({"SUM_BITS": 5, "ACC_BITS": 9},)
+MUTATION_PARAMETERS = ({"SUM_BITS": 5, "ACC_BITS": 9}, {"SUM_BITS": 4, "ACC_BITS": 9, "SUM_SIGNED": 1})
 
 
 class AccumulatorModel:
-    """A Python integer, cut to ACC_BITS where it is read; unknown before the first reset."""
+    """A Python integer, cut to ACC_BITS where it is read; unknown before the first reset.
 
-    def __init__(self, acc_bits: int) -> None:
+    `sum_bits` are those of a signed sum; 0 stands for sums that are given as the numbers they are.
+    """
+
+    def __init__(self, acc_bits: int, sum_bits: int = 0) -> None:
         self.modulus = 1 << acc_bits
+        self.sum_bits = sum_bits
         self.acc: int | None = None
 
     def outputs(self, _inputs: Mapping[str, int]) -> Mapping[str, int]:
@@ -30,7 +34,10 @@ class AccumulatorModel:
             self.acc = 0
         elif inputs["in_valid"] and self.acc is not None:
             start = 0 if inputs["in_first"] else self.acc * 2 if inputs["in_double"] else self.acc
-            self.acc = (start + (-1) ** inputs["in_subtract"] * inputs["in_sum"]) % self.modulus
+            added = inputs["in_sum"]
+            if self.sum_bits and added >> self.sum_bits - 1:
+                added -= 1 << self.sum_bits
+            self.acc = (start + (-1) ** inputs["in_subtract"] * added) % self.modulus
 
 
 def traffic(rng: random.Random, sum_bits: int, clocks: int) -> Iterator[dict[str, int]]:
@@ -50,14 +57,15 @@ def traffic(rng: random.Random, sum_bits: int, clocks: int) -> Iterator[dict[str
 @cocotb.test()
 async def every_flag_in_any_order(dut: Any) -> None:
     """acc equals the model's after every clock."""
-    model = AccumulatorModel(parameter(dut, "ACC_BITS"))
+    signed_bits = parameter(dut, "SUM_BITS") if parameter(dut, "SUM_SIGNED") else 0
+    model = AccumulatorModel(parameter(dut, "ACC_BITS"), signed_bits)
     await run_lockstep(dut, model, traffic(random.Random(1), parameter(dut, "SUM_BITS"), 1500))
 
 
 @cocotb.test()
 async def largest_sum_of_each_sign(dut: Any) -> None:
     """The largest in_sum alone, added and subtracted, fits even where ACC_BITS is SUM_BITS + 1."""
-    top = (1 << parameter(dut, "SUM_BITS")) - 1
+    top = (1 << parameter(dut, "SUM_BITS") - parameter(dut, "SUM_SIGNED")) - 1
     word = {"rst": 0, "in_valid": 1, "in_first": 1, "in_double": 0, "in_subtract": 0, "in_sum": top}
     silent = word | {"in_valid": 0, "in_sum": 1}
     model = AccumulatorModel(parameter(dut, "ACC_BITS"))

@@ -59,7 +59,7 @@ class ReaderModel:
         if inputs["rst"]:
             self.reset()
         elif inputs["start"]:
-            self.base = 0 if inputs["rewind"] else self.next_base
+            self.base = self.words if inputs["rewind"] else self.next_base
             self.next_base = self.base + self.words
             self.age = 1
         elif self.age is not None:
@@ -89,7 +89,7 @@ def reads(rng: random.Random, model: ReaderModel, descriptors: int) -> Iterator[
 
 @cocotb.test()
 async def descriptors_in_order(dut: Any) -> None:
-    """Each start brings the next descriptor, or the first after a rewind or a reset, and done with its fields."""
+    """Each start brings the next descriptor, 1 after a rewind, 0 after a reset, and done comes with its fields."""
     rng, words = random.Random(1), parameter(dut, "WORDS")
     model = ReaderModel(words, [rng.getrandbits(32) for _ in range(1 << parameter(dut, "ADDRESS_BITS"))])
     await run_lockstep(dut, model, reads(rng, model, 150))

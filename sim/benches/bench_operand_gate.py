@@ -1,56 +1,84 @@
-"""Bench of operand_gate: every kind of tap on every channel slice, as the code that each lane must read."""
+"""Bench of operand_gate: words of one and of several lines, as the code that each lane must read; choices that hold."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from itertools import product
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import cocotb
 
 from sim.benches.codes import pack
-from sim.benches.combinational import Values, run_combinational
-from sim.benches.lockstep import parameter
+from sim.benches.lockstep import parameter, run_lockstep
 
-MUTATION_PARAMETERS = ({"LANES": 5, "CODE_BITS": 3}, {"LANES": 1, "CODE_BITS": 2})
+MUTATION_PARAMETERS = (
+    {"LANES": 5, "CROSSINGS": 1, "CODE_BITS": 3},
+    {"LANES": 4, "CROSSINGS": 0, "CODE_BITS": 2},
+    {"LANES": 1, "CROSSINGS": 2, "CODE_BITS": 2},
+)
 
 
 class GateModel:
-    """A lane reads 0 outside the slice's channels, the pad code outside the map, its own code elsewhere."""
+    """The choice last made, by the code that replaces each lane's own (None: the lane keeps it)."""
 
-    def __init__(self, lanes: int, code_bits: int) -> None:
+    def __init__(self, lanes: int, crossings: int, code_bits: int) -> None:
         self.lanes = lanes
+        self.lines = crossings + 1
         self.code_bits = code_bits
+        self.replaced: list[int | None] | None = None
 
-    def operands(self, inputs: Values) -> Values:
-        """Return the operand word."""
-        lowest = inputs["first_lane"] if inputs["in_first_word"] else 0
-        highest = inputs["last_lane"] if inputs["in_last_word"] else self.lanes - 1
-        codes = [0] * self.lanes
-        for lane in range(lowest, highest + 1):
-            code = inputs["in_data"] >> lane * self.code_bits
-            codes[lane] = inputs["in_pad_code"] if inputs["in_padded"] else code
-        return {"out_data": pack(codes, self.code_bits)}
+    def outputs(self, inputs: Mapping[str, int]) -> Mapping[str, int]:
+        """Return the operands: of this clock's data, by the choice made before."""
+        if self.replaced is None:
+            return {}
+        codes = [inputs["in_data"] >> (lane * self.code_bits) for lane in range(self.lanes)]
+        chosen = [code if other is None else other for code, other in zip(codes, self.replaced, strict=True)]
+        return {"out_data": pack(chosen, self.code_bits)}
 
+    def clock(self, inputs: Mapping[str, int]) -> None:
+        """Choose."""
+        if not inputs["in_valid"]:
+            return
 
-def every_tap(rng: random.Random, lanes: int, code_bits: int) -> Iterator[dict[str, int]]:
-    """Yield every combination of flags and slice ends, on random codes."""
-    for padded, first_word, last_word, first_lane, last_lane in product(*3 * [(0, 1)], *2 * [range(lanes)]):
-        yield {
-            "in_data": rng.getrandbits(lanes * code_bits),
-            "in_padded": padded,
-            "in_pad_code": rng.getrandbits(code_bits),
-            "in_first_word": first_word,
-            "in_last_word": last_word,
-            "first_lane": first_lane,
-            "last_lane": last_lane,
+        def lanes_of(name: str) -> list[int]:
+            bits = self.lanes.bit_length()
+            return [(inputs[name] >> (line * bits)) % (1 << bits) for line in range(self.lines)]
+
+        in_map = {
+            lane
+            for start, end in zip(lanes_of("in_inside_from"), lanes_of("in_inside_to"), strict=True)
+            for lane in range(start, end)
         }
+        self.replaced = [
+            0 if lane >= inputs["in_codes"] else None if lane in in_map else inputs["in_pad_code"]
+            for lane in range(self.lanes)
+        ]
+
+
+def words(rng: random.Random, model: GateModel, clocks: int) -> Iterator[dict[str, int]]:
+    """Yield words whose lines follow each other, are empty or lie anyhow; words not valid change nothing."""
+    bits = model.lanes.bit_length()
+
+    def clock(valid: int) -> dict[str, int]:
+        ends = [rng.randint(0, model.lanes) for _ in range(2 * model.lines)]
+        if rng.randrange(2):
+            ends.sort()
+        return {
+            "in_valid": valid,
+            "in_inside_from": pack(ends[::2], bits),
+            "in_inside_to": pack(ends[1::2], bits),
+            "in_codes": rng.choice([model.lanes, model.lanes, rng.randint(0, model.lanes)]),
+            "in_pad_code": rng.getrandbits(model.code_bits),
+            "in_data": rng.getrandbits(model.lanes * model.code_bits),
+        }
+
+    for _ in range(clocks):
+        yield clock(int(rng.random() < 0.7))
 
 
 @cocotb.test()
-async def every_kind_of_tap(dut: Any) -> None:
-    """Padding, both ends of a slice, both at once, also ends that leave no lane between them."""
-    rng, lanes, code_bits = random.Random(1), parameter(dut, "LANES"), parameter(dut, "CODE_BITS")
-    stimulus = (tap for _ in range(4) for tap in every_tap(rng, lanes, code_bits))
-    await run_combinational(dut, GateModel(lanes, code_bits).operands, stimulus)
+async def every_kind_of_word(dut: Any) -> None:
+    """Lanes inside the map, beside it and behind the last code, with no lane between them and with all of them."""
+    names = ("LANES", "CROSSINGS", "CODE_BITS")
+    model = GateModel(*(parameter(dut, name) for name in names))
+    await run_lockstep(dut, model, words(random.Random(1), model, 600))

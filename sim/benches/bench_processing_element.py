@@ -15,8 +15,10 @@ from sim.benches.lockstep import parameter, run_lockstep
 MUTATION_PARAMETERS = (
     {"IN_LANES": 3, "CODE_BITS": 4, "ACC_BITS": 10, "MIN_FORM": 1},
     {"IN_LANES": 3, "CODE_BITS": 4, "ACC_BITS": 10, "MIN_FORM": 0},
+    {"IN_LANES": 4, "CODE_BITS": 4, "ACC_BITS": 12, "MIN_FORM": 0, "DOT_SPLIT": 1},
 )
-IDLE = {"rst": 0, "in_valid": 0, "in_dot": 0, "in_bit_select": 0, "in_first": 0, "in_double": 0, "in_subtract": 0}
+FLAGS = ("rst", "in_valid", "in_dot", "in_bit_select", "in_split", "in_first", "in_double", "in_subtract")
+IDLE = dict.fromkeys(FLAGS, 0)
 
 
 def unpack(word: int, lanes: int, bits: int) -> list[int]:
@@ -27,7 +29,8 @@ def unpack(word: int, lanes: int, bits: int) -> list[int]:
 class ProcessingElementModel:
     """The word's contribution by its definition, one clock late, into an accumulator."""
 
-    def __init__(self, lanes: int, code_bits: int, acc_bits: int, min_form: bool) -> None:
+    def __init__(self, lanes: int, code_bits: int, acc_bits: int, min_form: bool, dot_split: int = 0) -> None:
+        self.dot_split = dot_split
         self.lanes = lanes
         self.code_bits = code_bits
         self.min_form = min_form
@@ -42,6 +45,10 @@ class ProcessingElementModel:
         """Return what one word adds: selected activations, minima or absolute differences."""
         xs = unpack(inputs["in_x"], self.lanes, self.code_bits)
         ws = unpack(inputs["in_w"], self.lanes, self.code_bits)
+        if inputs["in_dot"] and inputs["in_split"] and self.dot_split:
+            chosen = [x if w & inputs["in_bit_select"] else 0 for x, w in zip(xs, ws, strict=True)]
+            upper = sum(chosen[self.lanes // 2 :]) << self.dot_split
+            return sum(chosen[: self.lanes // 2]) + (-upper if inputs["in_subtract"] else upper)
         if inputs["in_dot"]:
             return sum(x for x, w in zip(xs, ws, strict=True) if w & inputs["in_bit_select"])
         if self.min_form:
@@ -52,6 +59,8 @@ class ProcessingElementModel:
         """Pass the word in flight on and take the next."""
         self.accumulator.clock({**self.stage, "rst": inputs["rst"]})
         self.stage = {**inputs, "in_sum": self.contribution(inputs), "in_valid": inputs["in_valid"] & ~inputs["rst"]}
+        if inputs["in_split"] and self.dot_split:
+            self.stage["in_subtract"] = 0
 
 
 def traffic(rng: random.Random, lanes: int, bits: int, clocks: int) -> Iterator[dict[str, int]]:
@@ -61,8 +70,9 @@ def traffic(rng: random.Random, lanes: int, bits: int, clocks: int) -> Iterator[
         yield {
             "rst": int(clock == 0 or rng.random() < 0.02),
             "in_valid": int(rng.random() < 0.7),
-            "in_dot": rng.randrange(2),
+            "in_dot": (dot := rng.randrange(2)),
             "in_bit_select": 1 << rng.randrange(bits),
+            "in_split": dot & rng.randrange(2),
             "in_first": int(rng.random() < 0.1),
             "in_double": int(rng.random() < 0.1),
             "in_subtract": int(rng.random() < 0.2),
@@ -98,6 +108,29 @@ def dot_layer(words: Sequence[tuple[Sequence[int], Sequence[int]]], bits: int) -
     ]
 
 
+def split_layer(codes: Sequence[tuple[int, int]], lanes: int, bits: int, half_bits: int) -> list[dict[str, int]]:
+    """Return the clocks of a dot product of few (activation, weight of 2 * half_bits bits): two bits a pass."""
+    half = lanes // 2
+    padded = [*codes, *[(0, 0)] * (half - len(codes))]
+    xs = [x for x, _ in padded] * 2 + [0] * (lanes % 2)
+    ws = [w % (1 << half_bits) for _, w in padded] + [w >> half_bits for _, w in padded] + [0] * (lanes % 2)
+    return [
+        IDLE
+        | {
+            "in_valid": 1,
+            "in_dot": 1,
+            "in_split": 1,
+            "in_bit_select": 1 << bit,
+            "in_first": int(bit == half_bits - 1),
+            "in_double": int(bit < half_bits - 1),
+            "in_subtract": int(bit == half_bits - 1),
+            "in_x": pack(xs, bits),
+            "in_w": pack(ws, bits),
+        }
+        for bit in reversed(range(half_bits))
+    ]
+
+
 def signed(code: int, bits: int) -> int:
     """Return the number that a two's-complement code stands for."""
     return code - (1 << bits) if code >> (bits - 1) else code
@@ -107,7 +140,8 @@ def model_of(dut: Any) -> ProcessingElementModel:
     """Return the model with the design's parameters."""
     names = ("IN_LANES", "CODE_BITS", "ACC_BITS")
     lanes, code_bits, acc_bits = (parameter(dut, name) for name in names)
-    return ProcessingElementModel(lanes, code_bits, acc_bits, bool(parameter(dut, "MIN_FORM")))
+    split = parameter(dut, "DOT_SPLIT")
+    return ProcessingElementModel(lanes, code_bits, acc_bits, bool(parameter(dut, "MIN_FORM")), split)
 
 
 @cocotb.test()
@@ -127,7 +161,14 @@ async def layers_equal_their_definitions(dut: Any) -> None:
     for index in range(24):
         words = [tap_word(rng, model.lanes, bits) for _ in range(rng.randint(1, 4))]
         taps = [tap for xs, ws in words for tap in zip(xs, ws, strict=True)]
-        if index % 2:
+        half_bits = model.dot_split
+        if half_bits and index % 3 == 0:
+            few = [
+                (rng.getrandbits(bits), rng.getrandbits(2 * half_bits)) for _ in range(rng.randint(1, model.lanes // 2))
+            ]
+            clocks = split_layer(few, model.lanes, bits, half_bits)
+            expected = sum(x * signed(w, 2 * half_bits) for x, w in few)
+        elif index % 2:
             clocks, expected = dot_layer(words, bits), sum(x * signed(w, bits) for x, w in taps)
         elif model.min_form:
             clocks, expected = adder_layer(words, bits), sum((x + w - abs(x - w)) // 2 for x, w in taps)

@@ -60,7 +60,10 @@ def traffic(rng: random.Random, depth: int, width: int, clocks: int) -> Iterator
 
 def image_words(dut: Any) -> dict[int, int]:
     """Return the words of the image that the design was built with, one hexadecimal word a line; none without one."""
-    path = dut.INIT_FILE.value.decode()
+    value = dut.INIT_FILE.value
+    # Verilator has a string's characters as a vector, where an empty string is one zero.
+    text = value if isinstance(value, bytes) else value.to_bytes(byteorder="big")
+    path = text.decode().strip("\0")
     lines = Path(path).read_text(encoding="ascii").split() if path else []
     return {address: int(line, 16) for address, line in enumerate(lines)}
 

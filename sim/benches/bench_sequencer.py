@@ -12,88 +12,104 @@ from sim.benches.lockstep import parameter, run_lockstep
 
 MUTATION_PARAMETERS = ({"INDEX_BITS": 3}, {"INDEX_BITS": 1})
 Inputs = Mapping[str, int]
-INPUTS = ("fetched", "layer_load", "layer_last", "taps_finished", "load_finished", "pipeline_idle")
+COMMANDS = ("fetch", "fetch_rewind", "configure", "release_image", "take", "begin_layer", "image_done")
+QUIET: Inputs = dict.fromkeys(("rst", "fetched", "layer_last", "image_ready", "layer_done"), 0)
 
 
 class SequencerModel:
     """The run of a table as a story: each step waits for its answer, and nothing else counts meanwhile."""
 
-    def __init__(self) -> None:
+    def __init__(self, index_bits: int) -> None:
+        self.indices = 1 << index_bits
+        self.told: Mapping[str, int] | None = None
+        self.latest: Mapping[str, int] = {}  # outputs of the clock before
         self.reset()
 
     def reset(self) -> None:
-        """Begin with the first descriptor."""
+        """Begin with descriptor 0."""
+        self.index = 0
         self.busy = 0
-        self.index: int | None = None  # None in the clock that goes back to the first descriptor
-        self.waits_for = ""
         self.story = self.tell()
         next(self.story)
 
-    def tell(self) -> Generator[None, Inputs, None]:
-        """Run images for ever; each yield is one clock and receives its inputs."""
+    def commands(self, *given: str) -> Mapping[str, int]:
+        """Return the outputs of a clock that gives these commands and no other."""
+        state = {"layer_index": self.index % self.indices, "busy": self.busy}
+        return {name: int(name in given) for name in COMMANDS} | state
+
+    def tell(self) -> Generator[Mapping[str, int], Inputs, None]:
+        """Receive the inputs of each clock, yield its outputs."""
+        inputs = yield {}
+        inputs = yield self.commands("fetch")
+        while not inputs["fetched"]:
+            inputs = yield self.commands()
+        inputs = yield self.commands("configure", "fetch")
+        fetched = 0
         while True:
-            self.waits_for, self.index = "restart", None
-            yield
-            self.index = 0
-            last = 0
-            while not last:
-                for answer in ("fetched", "begin"):
-                    self.waits_for = answer
-                    inputs = yield
-                    while answer == "fetched" and not inputs["fetched"]:
-                        inputs = yield
-                load = inputs["layer_load"]
-                self.waits_for = "load_finished" if load else "taps_finished"
-                while not (yield)[self.waits_for]:
-                    pass
-                self.busy |= load
-                self.waits_for = "pipeline_idle"
-                while not (inputs := (yield))["pipeline_idle"]:
-                    pass
+            while not ((fetched := fetched | inputs["fetched"]) and inputs["image_ready"]):
+                inputs = yield self.commands()
+            inputs = yield self.commands("take")
+            self.index, self.busy = 1, 1
+            while True:
                 last = inputs["layer_last"]
+                inputs = yield self.commands("begin_layer", "fetch", *["fetch_rewind"] * last)
+                fetched = inputs["fetched"]
+                while not inputs["layer_done"]:
+                    inputs = yield self.commands()
+                    fetched |= inputs["fetched"]
+                if last:
+                    break
+                while not fetched:
+                    inputs = yield self.commands()
+                    fetched = inputs["fetched"]
+                inputs = yield self.commands("take")
                 self.index += 1
+            inputs = yield self.commands("image_done", "release_image")
             self.busy = 0
 
     def outputs(self, inputs: Inputs) -> Mapping[str, int]:
         """Return the commands of this clock."""
-        flushed = self.waits_for == "pipeline_idle" and inputs["pipeline_idle"]
-        restart = self.waits_for == "restart"
-        begin = self.waits_for == "begin"
-        outputs = {
-            "fetch": int(restart or (flushed and not inputs["layer_last"])),
-            "fetch_rewind": int(restart),
-            "begin_load": int(begin and inputs["layer_load"]),
-            "begin_layer": int(begin and not inputs["layer_load"]),
-            "image_done": int(flushed and inputs["layer_last"]),
-            "busy": self.busy,
-        }
-        return outputs if self.index is None else outputs | {"layer_index": self.index}
+        if self.told is None:
+            self.told = self.story.send(inputs)
+        return self.told
 
     def clock(self, inputs: Inputs) -> None:
         """Pass the clock's inputs to the story."""
+        self.latest = self.outputs(inputs)
+        self.told = None
         if inputs["rst"]:
             self.reset()
-        else:
-            self.story.send(inputs)
 
 
-def play(rng: random.Random, model: SequencerModel, descriptors: int, clocks: int) -> Iterator[dict[str, int]]:
-    """Yield answers that come late, among answers that nobody waits for; a table's last descriptor is `last`."""
-    yield dict.fromkeys(("rst", *INPUTS), 1)
+def play(rng: random.Random, model: SequencerModel, layers: int, clocks: int) -> Iterator[dict[str, int]]:
+    """Yield answers that come late, among answers that nobody waits for; the table's last descriptor is `last`."""
     late_share = rng.choice([0.0, 0.4, 0.8])
+    awaited = False  # a descriptor
+    layer = 0
+    yield {**QUIET, "rst": 1, "fetched": 1, "image_ready": 1, "layer_done": 1}
     for _ in range(clocks):
-        inputs = {"rst": int(rng.random() < 0.01)} | {name: rng.randrange(2) for name in INPUTS}
-        if model.waits_for in INPUTS:
-            inputs[model.waits_for] = int(rng.random() >= late_share)
-        if model.waits_for == "pipeline_idle" and model.index is not None:
-            inputs["layer_last"] = int(model.index == descriptors - 1)
-        yield inputs
+        # A layer that runs ends by itself only; all else may come at any time, but for one answer to each fetch.
+        fetched = int(awaited and rng.random() >= late_share)
+        rst = int(rng.random() < 0.01)
+        yield {
+            "rst": rst,
+            "fetched": fetched,
+            "layer_last": int(layer == layers) if layer else rng.randrange(2),
+            "image_ready": rng.randrange(2),
+            "layer_done": int(rng.random() >= late_share / 2),
+        }
+        awaited = not rst and bool(model.latest["fetch"] or (awaited and not fetched))
+        if model.latest["take"]:
+            layer = layer % layers + 1
+        if rst:
+            layer = 0
 
 
 @cocotb.test()
 async def tables_of_every_length(dut: Any) -> None:
-    """Descriptors in order and around again, loads and layers anywhere, at any length that the index can count."""
+    """Descriptors in order and around again, at any length that the index can count."""
     rng = random.Random(1)
-    for descriptors in range(1, (1 << min(parameter(dut, "INDEX_BITS"), 4)) + 1):
-        model = SequencerModel()
-        await run_lockstep(dut, model, play(rng, model, descriptors, 300))
+    index_bits = parameter(dut, "INDEX_BITS")
+    for layers in range(1, 1 << min(index_bits, 4)):
+        model = SequencerModel(index_bits)
+        await run_lockstep(dut, model, play(rng, model, layers, 400))

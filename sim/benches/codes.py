@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 
 def pack(values: Sequence[int], bits: int) -> int:
     """Return the word whose lane i, at bits [(i+1)*bits-1 : i*bits], is `values[i]` modulo 2^bits."""
     return sum((value % (1 << bits)) << (lane * bits) for lane, value in enumerate(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """A word of which only some lanes are fixed; the others may be anything."""
+
+    values: Mapping[int, int]
+    """By lane, at bits [(lane+1)*bits-1 : lane*bits]."""
+    bits: int
+
+
+def shown(actual: Any, expected: int | Lanes) -> object:
+    """Return the value of an output as what `expected` equals if it is right: a number, or the fixed lanes.
+
+    Bits that are unknown show as text.
+    """
+    text = str(actual)
+    if isinstance(expected, Lanes):
+        lanes = {lane: text[len(text) - (lane + 1) * expected.bits :][: expected.bits] for lane in expected.values}
+        return Lanes({lane: _number(bits) for lane, bits in lanes.items()}, expected.bits)
+    return _number(text)
+
+
+def _number(bits: str) -> Any:
+    return int(bits, 2) if set(bits) <= {"0", "1"} else bits
 
 
 def code_pairs(rng: random.Random, bits: int) -> Iterator[tuple[int, int]]:

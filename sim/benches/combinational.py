@@ -7,10 +7,14 @@ from typing import Any
 
 from cocotb.triggers import Timer
 
+from sim.benches.codes import Lanes, shown
+
 Values = Mapping[str, int]
 
 
-async def run_combinational(dut: Any, model: Callable[[Values], Values], stimulus: Iterable[Values]) -> None:
+async def run_combinational(
+    dut: Any, model: Callable[[Values], Mapping[str, int | Lanes]], stimulus: Iterable[Values]
+) -> None:
     """Play `stimulus`, mappings of input name to unsigned bit pattern, and compare every output that `model` returns.
 
     Raises AssertionError at the first output that is not the model's.
@@ -21,8 +25,7 @@ async def run_combinational(dut: Any, model: Callable[[Values], Values], stimulu
             dut[name].value = value
         await Timer(1, "ns")
         for name, expected in model(inputs).items():
-            actual = dut[name].value
-            shown = int(actual) if actual.is_resolvable else str(actual)
-            assert shown == expected, f"{name} must be {expected}, not {shown}; inputs {dict(inputs)}"
+            actual = shown(dut[name].value, expected)
+            assert actual == expected, f"{name} must be {expected}, not {actual}; inputs {dict(inputs)}"
         played += 1
     assert played > 0, "the stimulus must have at least one vector"

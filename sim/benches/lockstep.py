@@ -8,12 +8,14 @@ from typing import Any, Protocol
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
+from sim.benches.codes import Lanes, shown
+
 
 class ClockedModel(Protocol):
     """A plain-Python model of a clocked module, one call of each method a clock."""
 
-    def outputs(self, inputs: Mapping[str, int]) -> Mapping[str, int]:
-        """Return the outputs in this clock, as unsigned bit patterns; an output that may be anything is left out."""
+    def outputs(self, inputs: Mapping[str, int]) -> Mapping[str, int | Lanes]:
+        """Return the outputs in this clock, as unsigned bit patterns; what may be anything is left out."""
 
     def clock(self, inputs: Mapping[str, int]) -> None:
         """Pass the clock edge that ends this clock."""
@@ -41,9 +43,8 @@ async def run_lockstep(dut: Any, model: ClockedModel, stimulus: Iterable[Mapping
         # Reads at the edge see the clock that ends: registers have not moved, wires have settled.
         await RisingEdge(dut.clk)
         for name, expected in model.outputs(inputs).items() if played else ():
-            actual = dut[name].value
-            shown = int(actual) if actual.is_resolvable else str(actual)
-            assert shown == expected, f"clock {played}: {name} must be {expected}, not {shown}; inputs {dict(inputs)}"
+            actual = shown(dut[name].value, expected)
+            assert actual == expected, f"clock {played}: {name} must be {expected}, not {actual}; inputs {dict(inputs)}"
         model.clock(inputs)
         played += 1
     clock.stop()

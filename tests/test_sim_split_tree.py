@@ -1,4 +1,4 @@
-"""tap_sequencer against its model, on Icarus, at the parameters of the mutation run and at others."""
+"""split_tree against its model, on Icarus, at the parameters of the mutation run and at others."""
 
 from __future__ import annotations
 
@@ -8,27 +8,21 @@ from pathlib import Path
 import pytest
 
 from rtl.library import library_sources
-from sim.benches.bench_tap_sequencer import MUTATION_PARAMETERS
+from sim.benches.bench_split_tree import MUTATION_PARAMETERS
 from sim.runner import BenchRun, run_bench
 
 PARAMETERS: tuple[Mapping[str, int], ...] = (
     *MUTATION_PARAMETERS,
-    {
-        "IN_LANES": 16,
-        "OUT_LANES": 16,
-        "CODE_BITS": 8,
-        "ADDRESS_BITS": 14,
-        "WEIGHT_ADDRESS_BITS": 16,
-        "COUNT_BITS": 16,
-    },
+    {"LANES": 3, "WIDTH": 2, "SHIFT": 3},
+    {"LANES": 16, "WIDTH": 8, "SHIFT": 4},
 )
 
 
 @pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda parameters: "-".join(map(str, parameters.values())))
 def test_bench(parameters: Mapping[str, int], tmp_path: Path) -> None:
     run = BenchRun(
-        top="tap_sequencer",
-        bench_module="sim.benches.bench_tap_sequencer",
+        top="split_tree",
+        bench_module="sim.benches.bench_split_tree",
         sources=library_sources(),
         parameters=parameters,
         build_folder=tmp_path,

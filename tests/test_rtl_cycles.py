@@ -1,0 +1,48 @@
+"""The clocks that the model predicts are those that the simulated accelerator takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from integer_networks import random_network
+from networks import every_node_network, quantized, small_lenet, small_resnet
+from test_rtl_testbench import play
+
+from quant.integer_network import IntegerNetwork
+from rtl.architecture import Architecture, LaneForm
+from rtl.cycles import image_clocks
+from rtl.generator import print_design
+from rtl.program import compile_network
+
+
+def assert_clocks(network: IntegerNetwork, architecture: Architecture, folder: Path) -> None:
+    """Compare an image in the middle of three, so that neither the first load nor the last release counts."""
+    clocks = []
+    for images in (2, 3):
+        print_design(network, architecture, folder / f"{images}", vectors=images)
+        clocks.append(int(play(folder / f"{images}").split()[-2]))
+    assert clocks[1] - clocks[0] == image_clocks(compile_network(network, architecture))
+
+
+@pytest.mark.parametrize(
+    ("in_lanes", "out_lanes", "drain_lanes"), [(2, 3, 1), (5, 4, None), (8, 8, 3), (1, 1, 1), (16, 2, 2)]
+)
+def test_an_image_takes_the_predicted_clocks(
+    in_lanes: int, out_lanes: int, drain_lanes: int | None, tmp_path: Path
+) -> None:
+    architecture = Architecture(in_lanes=in_lanes, out_lanes=out_lanes, drain_lanes=drain_lanes)
+    assert_clocks(quantized(small_lenet()), architecture, tmp_path)
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_planes_pools_groups_and_serial_layers_take_the_predicted_clocks(bits: int, tmp_path: Path) -> None:
+    architecture = Architecture(in_lanes=3, out_lanes=4, lane_form=LaneForm.COMPLEMENT)
+    assert_clocks(quantized(every_node_network(), bits), architecture, tmp_path / "every")
+    assert_clocks(quantized(small_resnet(), bits), architecture, tmp_path / "resnet")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_networks_take_the_predicted_clocks(seed: int, tmp_path: Path) -> None:
+    architecture = Architecture(in_lanes=1 + 3 * seed % 7, out_lanes=1 + seed % 5)
+    assert_clocks(random_network(seed), architecture, tmp_path)

@@ -1,0 +1,49 @@
+"""drain_register against its model, on Icarus, at the parameters of the mutation run and at others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from quant.errors import BadInputError
+from rtl.library import library_sources
+from sim.benches.bench_drain_register import MUTATION_PARAMETERS
+from sim.runner import BenchRun, run_bench
+
+PARAMETERS: tuple[Mapping[str, int], ...] = (
+    *MUTATION_PARAMETERS,
+    {"LANES": 1, "VALUES": 1, "ACC_BITS": 4, "MIN_FORM": 1},
+    {"LANES": 4, "VALUES": 1, "ACC_BITS": 9, "MIN_FORM": 0},
+    {"LANES": 16, "VALUES": 8, "ACC_BITS": 24, "MIN_FORM": 1},
+)
+
+
+def run(folder: Path, parameters: Mapping[str, int]) -> int:
+    return run_bench(
+        BenchRun(
+            top="drain_register",
+            bench_module="sim.benches.bench_drain_register",
+            sources=library_sources(),
+            parameters=parameters,
+            build_folder=folder,
+        )
+    ).passed
+
+
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda parameters: "-".join(map(str, parameters.values())))
+def test_bench(parameters: Mapping[str, int], tmp_path: Path) -> None:
+    assert run(tmp_path, parameters) > 0
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"VALUES": 0}, "VALUES_must_be_1_to_LANES"),
+        ({"LANES": 2, "VALUES": 3}, "VALUES_must_be_1_to_LANES"),
+    ],
+)
+def test_bad_parameters_stop_elaboration(tmp_path: Path, parameters: dict[str, int], sentence: str) -> None:
+    with pytest.raises(BadInputError, match=f"Unknown module type: {sentence}\n"):
+        run(tmp_path, parameters)
