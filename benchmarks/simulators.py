@@ -179,8 +179,8 @@ def table(results: list[Result], conditions: dict[str, str]) -> str:
             *rows,
             "",
             "Neither runs Python; both compare every traced value. Icarus' start-up is taken off, Verilator's is "
-            "not. Icarus' window is the image's beginning: loading, then the first layer, a dot layer of few input "
-            "channels.",
+            "not. Icarus' window is the image's beginning: loading, the first layer (ResNet-20: a dot layer), and the "
+            "beginning of the second.",
             "",
             *(f"- {name}: {value}" for name, value in conditions.items()),
             "",
@@ -193,7 +193,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.environ.get("HWADDER_DATA", ""), help="folder of the published files")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--icarus-clocks", type=int, default=20_000, help="length of Icarus' window")
+    parser.add_argument("--icarus-clocks", type=int, default=30_000, help="length of Icarus' window")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     conditions = {

@@ -27,7 +27,7 @@ from quant.files import replacing_file, require_file
 from quant.network_file import load
 from quant.quantizer import QuantizerOptions
 from rtl.architecture import Architecture
-from sim.tools import require_icarus
+from sim.tools import Simulator, require_icarus, require_simulator
 
 if TYPE_CHECKING:
     from hwadder.data import Dataset
@@ -67,6 +67,7 @@ class FlowOptions:
         quantizer: widths and search.
         architecture: lanes of the accelerator.
         images: test images to simulate.
+        simulator: what plays them.
         precision: price rows of the report's headline.
     """
 
@@ -77,6 +78,7 @@ class FlowOptions:
     quantizer: QuantizerOptions = field(default_factory=QuantizerOptions)
     architecture: Architecture = field(default_factory=lambda: Architecture(in_lanes=8, out_lanes=8))
     images: int = 10
+    simulator: Simulator = Simulator.ICARUS
     precision: Precision = Precision.FP32
 
     @property
@@ -170,8 +172,10 @@ def flow(
     if _ORDER.index(first) > _ORDER.index(last):
         raise BadInputError(f"first step must not come after the last, not be {first} with {last}")
     steps = _ORDER[_ORDER.index(first) : _ORDER.index(last) + 1]
-    if FlowStep.RTL in steps or FlowStep.SIMULATE in steps:
-        require_icarus()
+    if FlowStep.RTL in steps:
+        require_icarus()  # its preprocessor reads back what is printed
+    if FlowStep.SIMULATE in steps:
+        require_simulator(options.simulator)
     run = _Flow(options, steps, progress)
     options.record(FlowStep.REPORT).unlink(missing_ok=True)
     for step in steps:
@@ -232,7 +236,14 @@ class _Flow:
         elif step is FlowStep.RTL:
             _write(options.record(step), design_json(verbs.rtl(options.network, options.design, options.architecture)))
         elif step is FlowStep.SIMULATE:
-            result = verbs.simulate(options.design, data, options.images, waves=True, progress=self.progress)
+            result = verbs.simulate(
+                options.design,
+                data,
+                options.images,
+                simulator=options.simulator,
+                waves=True,
+                progress=self.progress,
+            )
             _write(options.record(step), simulation_json(result))
             return None if result.mismatch is None else result.mismatch.sentence()
         elif step is FlowStep.ENERGY:

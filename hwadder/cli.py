@@ -56,6 +56,13 @@ _PIPE_COLUMNS = 120
 data_option = click.option("--data", required=True, help=_DATA_HELP)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 drain_option = click.option("--drain-lanes", type=int, help="Results a clock.  [default: half the output lanes]")
+simulator_option = click.option(
+    "--simulator",
+    type=click.Choice([each.value for each in Simulator]),
+    default="icarus",
+    show_default=True,
+    help="verilator compiles the design first, then runs hundreds of times as fast.",
+)
 lane_option = click.option(
     "--lane", type=click.Choice([each.value for each in LaneForm]), default="min", show_default=True
 )
@@ -249,7 +256,11 @@ def rtl(
         design = verbs.rtl(net, out, architecture, vectors)
     _emit(
         design_json(design) if as_json else None,
-        _table(f"{design.top} in {out}", ("parameter", "value"), design.parameters.items()),
+        _table(
+            f"{design.top} in {out}",
+            ("parameter", "value"),
+            (*design.parameters.items(), ("clocks per image (predicted)", design.clocks_per_image)),
+        ),
     )
 
 
@@ -257,13 +268,7 @@ def rtl(
 @click.argument("folder", metavar="DIR", type=PATH)
 @data_option
 @click.option("--images", default=1, show_default=True, help="Test images to play, from the first.")
-@click.option(
-    "--simulator",
-    type=click.Choice([each.value for each in Simulator]),
-    default="icarus",
-    show_default=True,
-    help="verilator compiles the design first, then runs hundreds of times as fast.",
-)
+@simulator_option
 @click.option("--waves", is_flag=True, help="Keep a waveform of the first image (verilator: of its last clocks).")
 @json_option
 @_exit_codes
@@ -337,6 +342,7 @@ def energy(model: str, precision: str, html: Path | None, csv: Path | None, as_j
 @drain_option
 @lane_option
 @click.option("--images", default=10, show_default=True, help="Test images to simulate.")
+@simulator_option
 @precision_option
 @click.option("--out", required=True, type=PATH, help="Folder that keeps every intermediate result.")
 @click.option(
@@ -355,6 +361,7 @@ def flow(
     drain_lanes: int | None,
     lane: str,
     images: int,
+    simulator: str,
     precision: str,
     out: Path,
     first: str,
@@ -372,6 +379,7 @@ def flow(
             in_lanes=in_lanes, out_lanes=out_lanes, drain_lanes=drain_lanes, lane_form=LaneForm(lane)
         ),
         images=images,
+        simulator=Simulator(simulator),
         precision=Precision(precision),
     )
     with _bar("flow") as progress:

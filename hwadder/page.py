@@ -127,6 +127,15 @@ def _hardware(network: IntegerNetwork, design: Record) -> Section:
             ("result", "OUT_BITS"),
         )
     )
+    clocks = tuple(
+        (
+            layer["node"],
+            f"{layer['channels']:,}",
+            f"{layer['clocks']:,}",
+            f"{layer['clocks'] / design['clocks_per_image']:.1%}",
+        )
+        for layer in design["layers"]
+    )
     form = "minimum" if parameters["MIN_FORM"] else "one's complement"
     return Section(
         "Hardware",
@@ -138,5 +147,11 @@ def _hardware(network: IntegerNetwork, design: Record) -> Section:
         tables=(
             Table(("memory", "words", "bits a word", "KiB"), rows, ("words", "bits a word", "KiB"), "Memories"),
             Table(("what", "bits"), widths, ("bits",), "Widths, derived from the network"),
+            Table(
+                ("layer", "channels", "clocks", "share"),
+                clocks,
+                ("channels", "clocks", "share"),
+                f"Clocks, predicted: {design['clocks_per_image']:,} from image to image",
+            ),
         ),
     )

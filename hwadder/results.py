@@ -73,6 +73,10 @@ def design_json(design: Design) -> Record:
         "network_sha256": design.digest,
         "sources": list(design.sources),
         "parameters": design.parameters,
+        "clocks_per_image": design.clocks_per_image,
+        "layers": [
+            {**asdict(layer), "clocks": clocks} for layer, clocks in zip(design.layers, design.clocks, strict=True)
+        ],
     }
 
 

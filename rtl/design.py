@@ -34,6 +34,7 @@ class Design:
         sources: Verilog files, the top first.
         parameters: integer parameters of the accelerator.
         layers: what each descriptor's trace shows.
+        clocks: predicted for each of them, to the beginning of the next (`rtl.cycles`).
     """
 
     folder: Path
@@ -42,6 +43,12 @@ class Design:
     sources: tuple[str, ...]
     parameters: dict[str, int]
     layers: tuple[TracedLayer, ...]
+    clocks: tuple[int, ...]
+
+    @property
+    def clocks_per_image(self) -> int:
+        """Predicted clocks from image to image while the next one is always there."""
+        return sum(self.clocks)
 
     @property
     def source_files(self) -> tuple[Path, ...]:
@@ -59,6 +66,7 @@ class Design:
             "sources": list(self.sources),
             "parameters": self.parameters,
             "layers": [asdict(layer) for layer in self.layers],
+            "clocks": list(self.clocks),
         }
         return json.dumps(index, indent=1) + "\n"
 
@@ -87,6 +95,7 @@ def load_design(folder: Path) -> tuple[Design, IntegerNetwork]:
             tuple(map(str, index["sources"])),
             {str(name): int(value) for name, value in index["parameters"].items()},
             tuple(TracedLayer(**layer) for layer in index["layers"]),
+            tuple(map(int, index["clocks"])),
         )
         if design.index_text() != text:
             raise ValueError("not as it was printed")

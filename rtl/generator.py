@@ -15,7 +15,9 @@ from quant.integer_network import IntegerNetwork
 from rtl.affine_words import DIGIT_BITS
 from rtl.architecture import Architecture
 from rtl.checks import Interface, Port, check_design
+from rtl.cycles import layer_clocks
 from rtl.design import INDEX_FILE, MEMORY_FILES, NETWORK_FILE, Design
+from rtl.file_lists import CORE_SUFFIX, FILE_LIST_SUFFIX, core_description, file_list
 from rtl.library import library_sources
 from rtl.memory_image import code_lines, image, word_lines
 from rtl.program import Program, compile_network
@@ -159,13 +161,18 @@ def print_design(network: IntegerNetwork, architecture: Architecture, folder: Pa
     top = top_name(network)
     library = library_sources()
     sources = (f"{top}.v", *(f"library/{source.name}" for source in library))
-    design = Design(folder, top, digest, sources, program.parameters, program.layers)
+    clocks = tuple(layer_clocks(descriptor, program.parameters).clocks for descriptor in program.descriptors[1:])
+    design = Design(folder, top, digest, sources, program.parameters, program.layers, clocks)
     with replacing_folder(folder) as staged:
         (staged / f"{top}.v").write_text(print_top(network, program, digest))
         (staged / "library").mkdir()
         for source in library:
             shutil.copyfile(source, staged / "library" / source.name)
         _write_memories(staged, program)
+        (staged / f"{top}{FILE_LIST_SUFFIX}").write_text(file_list(sources))
+        description = f"hwadder accelerator for the network {_comment(network.name)}"
+        core = core_description(top, description, sources, MEMORY_FILES)
+        (staged / f"{top}{CORE_SUFFIX}").write_text(core)
         (staged / NETWORK_FILE).write_bytes(network_file.serialise(network))
         (staged / INDEX_FILE).write_text(design.index_text())
         if vectors:

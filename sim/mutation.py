@@ -114,7 +114,7 @@ def network_run(design_folder: Path, folder: Path) -> BenchRun:
     job = {
         "design": str(design_folder.resolve()),
         "codes": str(folder / "codes.npy"),
-        "gap_percent": 30,
+        "gap_percent": 60,
         "reset_after": 150,
         "first_image": 0,
         "result": str(folder / "result.json"),

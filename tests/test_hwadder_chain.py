@@ -18,6 +18,7 @@ from hwadder.models import shipped_weights
 from quant.errors import BadInputError, MissingToolError
 from quant.quantizer import QuantizerOptions
 from rtl.architecture import Architecture
+from sim.tools import Simulator
 
 EVALUATE, QUANTIZE, RTL, SIMULATE, ENERGY, REPORT = list(FlowStep)[1:]
 
@@ -242,3 +243,12 @@ def test_the_official_resnet20_gives_the_same_file_twice(data_folder: Path, cifa
         options = QuantizerOptions(bits=4, candidates=5)
         verbs.quantize(data_folder / "ResNet20-AdderNet.pth", "resnet20", cifar, file, options)
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_the_other_simulator_plays_the_same(options: FlowOptions) -> None:
+    before = json.loads(options.record(SIMULATE).read_text())
+    flow(replace(options, simulator=Simulator.VERILATOR), SIMULATE, SIMULATE)
+    after = json.loads(options.record(SIMULATE).read_text())
+    assert after["simulator"].startswith("Verilator ")
+    compared = ("values_compared", "mismatches", "cycles_per_image", "images")
+    assert {name: after[name] for name in compared} == {name: before[name] for name in compared}

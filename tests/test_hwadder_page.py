@@ -28,6 +28,11 @@ QUANTIZATION: dict[str, Any] = {
 DESIGN: dict[str, Any] = {
     "top": "hwadder_small_lenet",
     "parameters": compile_network(NETWORK, Architecture(in_lanes=3, out_lanes=5)).parameters,
+    "clocks_per_image": 400,
+    "layers": [
+        {"node": "conv1", "channels": 3, "clocks": 300},
+        {"node": "fc2", "channels": 4, "clocks": 100},
+    ],
 }
 SIMULATION: dict[str, Any] = {
     "simulator": "Icarus Verilog 11.0",
@@ -54,6 +59,7 @@ def test_all_steps() -> None:
     assert quantization.pictures[0].svg.count("conv1") > 0
     assert "13,140 values, all equal." in simulation.paragraphs[0]
     assert "3 x 5 = 15 minimum lanes" in hardware.paragraphs[0]
+    assert hardware.tables[2].rows == (("conv1", "3", "300", "75.0%"), ("fc2", "4", "100", "25.0%"))
     assert introduction(QUANTIZATION, DESIGN, SIMULATION) == (
         "lenet5 trained on mnist, quantized to 8 bits. Printed as Verilog with 3 x 5 lanes. "
         "Simulated against the golden integer model, every layer in every value."

@@ -46,6 +46,8 @@ def test_the_same_network_prints_the_same_bytes(tmp_path: Path) -> None:
         *(f"memory/{name}.mem" for name in ("affine", "descriptors", "weights")),
         *(f"vectors/{name}" for name in ("expected.mem", "stimulus.mem", "testbench.v")),
         "design.json",
+        "hwadder_small_lenet.core",
+        "hwadder_small_lenet.f",
         "network.hwn",
     }
     assert all(first[f"library/{module}.v"] == module_source(module).read_bytes() for module in LIBRARY_MODULES)

@@ -220,8 +220,8 @@ def test_a_missing_simulator_is_named(
 
 
 @pytest.mark.slow
-def test_one_real_image_through_the_official_network(data_folder: Path, tmp_path: Path) -> None:
-    """ResNet-20 at 8 bits on 16 x 16 lanes; takes more than ten minutes."""
+def test_real_images_through_the_official_network(data_folder: Path, tmp_path: Path) -> None:
+    """ResNet-20 at 8 bits on 16 x 16 lanes, two images; takes minutes."""
     from hwadder import quantize, rtl
     from hwadder import simulate as simulate_images
 
@@ -230,11 +230,11 @@ def test_one_real_image_through_the_official_network(data_folder: Path, tmp_path
     quantize(data_folder / "ResNet20-AdderNet.pth", "resnet20", data, net)
     design = rtl(net, tmp_path / "rtl")
     assert (design.parameters["IN_LANES"], design.parameters["OUT_LANES"]) == (16, 16)
-    result = simulate_images(tmp_path / "rtl", data, images=1)
+    result = simulate_images(tmp_path / "rtl", data, images=2)
     assert (result.mismatch, result.layers) == (None, 23)
     network = load_design(tmp_path / "rtl")[1]
     sizes = (np.prod(network.shapes[node.name]) for node in network.layers)
-    assert result.values_compared == sum(sizes)
+    assert result.values_compared == 2 * sum(sizes)
 
 
 @pytest.mark.parametrize("seed", [2, 5, 18, 44, 96])

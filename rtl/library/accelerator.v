@@ -204,7 +204,7 @@ module accelerator #(
     assign layer_last = field[FLAGS][6];
     assign layer_span = field[FLAGS][7];
     assign layer_serial = field[FLAGS][8];
-    assign layer_split = field[FLAGS][9] && DOT_SPLIT > 0;
+    assign layer_split = field[FLAGS][9];
 
     // Which memory: 0 the image, 2 buffer A, 3 buffer B.
     wire [1:0] source_buffer;

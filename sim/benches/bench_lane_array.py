@@ -16,18 +16,23 @@ from sim.benches.lockstep import parameter, run_lockstep
 MUTATION_PARAMETERS = (
     {"IN_LANES": 3, "OUT_LANES": 3, "CODE_BITS": 4, "ACC_BITS": 10, "MIN_FORM": 1},
     {"IN_LANES": 3, "OUT_LANES": 3, "CODE_BITS": 4, "ACC_BITS": 10, "MIN_FORM": 0},
+    {"IN_LANES": 4, "OUT_LANES": 2, "CODE_BITS": 4, "ACC_BITS": 12, "MIN_FORM": 1, "DOT_SPLIT": 2},
 )
 
 
 class LaneArrayModel:
     """One model per output lane, and the sum of x over adder words."""
 
-    def __init__(self, in_lanes: int, out_lanes: int, code_bits: int, acc_bits: int, min_form: bool) -> None:
+    def __init__(
+        self, in_lanes: int, out_lanes: int, code_bits: int, acc_bits: int, min_form: bool, dot_split: int
+    ) -> None:
         self.in_lanes = in_lanes
         self.code_bits = code_bits
         self.min_form = min_form
         self.acc_bits = acc_bits
-        self.elements = [ProcessingElementModel(in_lanes, code_bits, acc_bits, min_form) for _ in range(out_lanes)]
+        self.elements = [
+            ProcessingElementModel(in_lanes, code_bits, acc_bits, min_form, dot_split) for _ in range(out_lanes)
+        ]
         self.sum_x: int | None = None
         self.stage: Mapping[str, int] | None = None
 
@@ -57,7 +62,8 @@ def model_of(dut: Any) -> LaneArrayModel:
     """Return the model with the design's parameters."""
     names = ("IN_LANES", "OUT_LANES", "CODE_BITS", "ACC_BITS")
     in_lanes, out_lanes, code_bits, acc_bits = (parameter(dut, name) for name in names)
-    return LaneArrayModel(in_lanes, out_lanes, code_bits, acc_bits, bool(parameter(dut, "MIN_FORM")))
+    min_form, dot_split = bool(parameter(dut, "MIN_FORM")), parameter(dut, "DOT_SPLIT")
+    return LaneArrayModel(in_lanes, out_lanes, code_bits, acc_bits, min_form, dot_split)
 
 
 def traffic(rng: random.Random, model: LaneArrayModel, clocks: int) -> Iterator[dict[str, int]]:
