@@ -22,6 +22,7 @@ from hwadder.results import (
     quantization_json,
     simulation_json,
 )
+from hwadder.synthesis_record import kept_synthesis
 from quant.errors import BadInputError
 from quant.files import replacing_file, require_file
 from quant.network_file import load
@@ -315,7 +316,12 @@ def _write_report(options: FlowOptions) -> None:
     known = _summary(options)
     assert known.quantization is not None  # the step's source, so it has run or its file was required
     figures, parts = sections(
-        load(options.network), known.evaluation, known.quantization, known.design, known.simulation
+        load(options.network),
+        known.evaluation,
+        known.quantization,
+        known.design,
+        known.simulation,
+        None if known.design is None else kept_synthesis(options.design),
     )
     write_page(
         _energy(options),

@@ -28,10 +28,15 @@ from hwadder.chain import FlowOptions, FlowStep
 from hwadder.chain import flow as run_flow
 from hwadder.diagnosis import require_needed
 from hwadder.results import (
+    PROFILE_HEADINGS,
     QUANTIZATION_HEADINGS,
     accuracy_text,
     design_json,
     evaluation_json,
+    packing_json,
+    profile_json,
+    profile_rows,
+    profile_title,
     quantization_json,
     quantization_rows,
     simulation_json,
@@ -39,9 +44,10 @@ from hwadder.results import (
     synthesis_rows,
     training_json,
 )
+from hwadder.synthesis_record import keep_synthesis
 from quant.errors import BadInputError, MismatchError, MissingToolError
 from quant.quantizer import QuantizerOptions
-from rtl.architecture import Architecture, LaneForm
+from rtl.architecture import Architecture, Counters, LaneForm, MemoryStyle
 from rtl.synthesis import GATE_CONVENTION, TIME_LIMIT_S, Target
 from sim.tools import Simulator
 
@@ -55,16 +61,12 @@ _PIPE_COLUMNS = 120
 
 data_option = click.option("--data", required=True, help=_DATA_HELP)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-drain_option = click.option("--drain-lanes", type=int, help="Results a clock.  [default: half the output lanes]")
 simulator_option = click.option(
     "--simulator",
     type=click.Choice([each.value for each in Simulator]),
     default="icarus",
     show_default=True,
     help="verilator compiles the design first, then runs hundreds of times as fast.",
-)
-lane_option = click.option(
-    "--lane", type=click.Choice([each.value for each in LaneForm]), default="min", show_default=True
 )
 precision_option = click.option(
     "--precision",
@@ -73,6 +75,87 @@ precision_option = click.option(
     show_default=True,
     help="Which rows of the table price the operations.",
 )
+
+
+def _architecture_options(lanes: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Options that the command gets as one argument, an `Architecture`; `lanes` is the default of both lane counts."""
+    options = (
+        click.option("--in-lanes", default=lanes, show_default=True, help="Codes of a window a clock."),
+        click.option("--out-lanes", default=lanes, show_default=True, help="Output channels at once."),
+        click.option("--drain-lanes", type=int, help="Results a clock.  [default: half the output lanes]"),
+        click.option(
+            "--tree-stages", default=0, show_default=True, help="Levels of registers among those of the adder trees."
+        ),
+        click.option(
+            "--lane",
+            "lane_form",
+            type=click.Choice([each.value for each in LaneForm]),
+            default="min",
+            show_default=True,
+            help="How a lane computes |x - w|.",
+        ),
+        click.option("--weight-register", is_flag=True, help="A register behind the weight memory: for block RAMs."),
+        click.option(
+            "--memory-style",
+            type=click.Choice([each.value for each in MemoryStyle]),
+            default="auto",
+            show_default=True,
+            help="What an FPGA's synthesis makes of every memory: block RAM, or LUTs.",
+        ),
+        click.option(
+            "--counters",
+            type=click.Choice([each.value for each in Counters]),
+            default="full",
+            show_default=True,
+            help="What the design counts by layer.",
+        ),
+        click.option("--stopped", is_flag=True, help="After reset no image is taken up until the host says so."),
+        click.option("--reserve", multiple=True, metavar="NAME=N", help="A width or depth that it has at least."),
+    )
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def with_architecture(
+            *args: object,
+            lane_form: str,
+            memory_style: str,
+            weight_register: bool,
+            counters: str,
+            stopped: bool,
+            reserve: tuple[str, ...],
+            in_lanes: int,
+            out_lanes: int,
+            drain_lanes: int | None,
+            tree_stages: int,
+            **kwargs: object,
+        ) -> None:
+            architecture = Architecture(
+                in_lanes=in_lanes,
+                out_lanes=out_lanes,
+                drain_lanes=drain_lanes,
+                tree_stages=tree_stages,
+                lane_form=LaneForm(lane_form),
+                memory_style=MemoryStyle(memory_style),
+                weight_register=weight_register,
+                counters=Counters(counters),
+                run_at_reset=not stopped,
+                reserve=dict(map(_reserved, reserve)),
+            )
+            command(*args, architecture=architecture, **kwargs)
+
+        for option in reversed(options):
+            with_architecture = option(with_architecture)
+        return with_architecture
+
+    return decorate
+
+
+def _reserved(text: str) -> tuple[str, int]:
+    name, _, value = text.partition("=")
+    if not value.isdecimal():
+        raise BadInputError(f"--reserve must be a parameter's name and a number, NAME=N, not {text}")
+    return name, int(value)
+
 
 # torch's threads spin while they wait; on a busy machine that made an evaluation twenty times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -231,27 +314,12 @@ def quantize(file: Path, model: str, data: str, bits: int, edge_bits: int, out: 
 @main.command()
 @click.argument("net", type=PATH)
 @click.option("--out", required=True, type=PATH, help="Folder of the design; an earlier design there is replaced.")
-@click.option("--in-lanes", default=16, show_default=True, help="Codes of a window a clock.")
-@click.option("--out-lanes", default=16, show_default=True, help="Output channels at once.")
-@drain_option
-@lane_option
 @click.option("--vectors", default=0, show_default=True, help="Images of stimulus for a plain Verilog testbench.")
 @json_option
 @_exit_codes
-def rtl(
-    net: Path,
-    out: Path,
-    in_lanes: int,
-    out_lanes: int,
-    drain_lanes: int | None,
-    lane: str,
-    vectors: int,
-    as_json: bool,
-) -> None:
+@_architecture_options(lanes=16)
+def rtl(net: Path, out: Path, architecture: Architecture, vectors: int, as_json: bool) -> None:
     """Print the accelerator of the quantized network NET as Verilog."""
-    architecture = Architecture(
-        in_lanes=in_lanes, out_lanes=out_lanes, drain_lanes=drain_lanes, lane_form=LaneForm(lane)
-    )
     with _spinner("printing and reading back"):
         design = verbs.rtl(net, out, architecture, vectors)
     _emit(
@@ -261,6 +329,38 @@ def rtl(
             ("parameter", "value"),
             (*design.parameters.items(), ("clocks per image (predicted)", design.clocks_per_image)),
         ),
+    )
+
+
+@main.command()
+@click.argument("net", type=PATH)
+@click.option("--design", required=True, type=PATH, help="Folder of a printed design.")
+@click.option("--out", required=True, type=PATH, help="Folder of the packets; earlier ones there are replaced.")
+@json_option
+@_exit_codes
+def pack(net: Path, design: Path, out: Path, as_json: bool) -> None:
+    """Turn the quantized network NET into packets that load a printed design's memories at run time."""
+    program = verbs.pack(net, design, out)
+    _emit(
+        packing_json(program, out) if as_json else None,
+        f"{out}: {len(program.layers)} layers for designs of signature {program.signature:08x}",
+    )
+
+
+@main.command()
+@click.argument("net", type=PATH)
+@data_option
+@click.option("--images", default=1, show_default=True, help="Test images to count, from the first.")
+@json_option
+@_exit_codes
+@_architecture_options(lanes=16)
+def profile(net: Path, data: str, images: int, architecture: Architecture, as_json: bool) -> None:
+    """Predict what the accelerator of NET counts by layer: clocks, memory accesses, busy lanes, effective taps."""
+    with _bar("counting") as progress:
+        result = verbs.profile(net, data, images, architecture, progress)
+    _emit(
+        profile_json(result) if as_json else None,
+        _table(profile_title(result), PROFILE_HEADINGS, profile_rows(result)),
     )
 
 
@@ -298,20 +398,38 @@ def simulate(folder: Path, data: str, images: int, simulator: str, waves: bool, 
     help="What for; may be given several times.",
 )
 @click.option("--liberty", type=PATH, help="Cell library (Liberty file) of the target asic; without it generic gates.")
-@click.option("--time-limit", default=TIME_LIMIT_S, show_default=True, help="Seconds for each target.")
+@click.option("--fmax", is_flag=True, help="Clock rate on ecp5 and ice40 as well, placed and routed by nextpnr.")
+@click.option(
+    "--time-limit",
+    default=TIME_LIMIT_S,
+    show_default=True,
+    help="Seconds for each target, and again for its place and route.",
+)
 @json_option
 @_exit_codes
-def synth(folder: Path, targets: tuple[str, ...], liberty: Path | None, time_limit: float, as_json: bool) -> None:
-    """Area of the design in DIR: gates or a library's cells, LUTs of three FPGA families; nothing may multiply."""
+def synth(
+    folder: Path, targets: tuple[str, ...], liberty: Path | None, fmax: bool, time_limit: float, as_json: bool
+) -> None:
+    """Area of the design in DIR: gates or a library's cells, LUTs of three FPGA families; nothing may multiply.
+
+    The result is also kept as DIR/synthesis.json, which the page of hwadder flow shows.
+    """
     wanted = tuple(Target) if "all" in targets else tuple(Target(target) for target in targets)
     with _spinner("synthesising") as progress:
-        result = verbs.synth(folder, wanted, liberty=liberty, time_limit_s=time_limit, progress=progress)
+        result = verbs.synth(folder, wanted, liberty=liberty, fmax=fmax, time_limit_s=time_limit, progress=progress)
     _emit(
         synthesis_json(result) if as_json else None,
         _table(f"{result.top} in {folder}", ("target", "what", "figure"), synthesis_rows(result)),
     )
     if not as_json:
-        click.echo(f"{GATE_CONVENTION}. Fmax is left out: no place and route is run.")
+        clock = (
+            "Fmax is that of one run of nextpnr, with a register at every port."
+            if fmax
+            else "Fmax is left out: no place and route is run without --fmax."
+        )
+        click.echo(f"{GATE_CONVENTION}. {clock}")
+    # After what is printed: hours of work are not lost to a folder that cannot be written.
+    keep_synthesis(folder, result)
 
 
 @main.command()
@@ -337,10 +455,6 @@ def energy(model: str, precision: str, html: Path | None, csv: Path | None, as_j
 @click.option("--checkpoint", type=PATH, help="Default: the weights shipped with the model.")
 @click.option("--data", default="mnist", show_default=True, help=_DATA_HELP)
 @click.option("--bits", default=8, show_default=True, help="Width of codes and weights, 2 to 8.")
-@click.option("--in-lanes", default=8, show_default=True, help="Codes of a window a clock.")
-@click.option("--out-lanes", default=8, show_default=True, help="Output channels at once.")
-@drain_option
-@lane_option
 @click.option("--images", default=10, show_default=True, help="Test images to simulate.")
 @simulator_option
 @precision_option
@@ -351,15 +465,13 @@ def energy(model: str, precision: str, html: Path | None, csv: Path | None, as_j
 @click.option("--to", "last", type=click.Choice([each.value for each in FlowStep]), default="report", show_default=True)
 @json_option
 @_exit_codes
+@_architecture_options(lanes=8)
 def flow(
     model: str,
     checkpoint: Path | None,
     data: str,
     bits: int,
-    in_lanes: int,
-    out_lanes: int,
-    drain_lanes: int | None,
-    lane: str,
+    architecture: Architecture,
     images: int,
     simulator: str,
     precision: str,
@@ -375,9 +487,7 @@ def flow(
         checkpoint=checkpoint,
         data=data,
         quantizer=QuantizerOptions(bits=bits),
-        architecture=Architecture(
-            in_lanes=in_lanes, out_lanes=out_lanes, drain_lanes=drain_lanes, lane_form=LaneForm(lane)
-        ),
+        architecture=architecture,
         images=images,
         simulator=Simulator(simulator),
         precision=Precision(precision),

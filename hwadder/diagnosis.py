@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from quant.errors import MissingToolError
+from rtl.nextpnr import INSTALL_NEXTPNR
 from rtl.yosys import INSTALL_YOSYS
 from sim.tools import COMPILER_PROGRAMS, INSTALL_ICARUS, install_compiler, program_version
 
@@ -45,6 +46,15 @@ def diagnose() -> tuple[ToolStatus, ...]:
             for program in COMPILER_PROGRAMS
         ),
         _package("pyosys", "synthesises the printed Verilog", INSTALL_YOSYS, needed=False),
+        *(
+            _package(
+                f"yowasp-nextpnr-{family}",
+                f"clock rate on {family} (hwadder synth --fmax)",
+                INSTALL_NEXTPNR,
+                needed=False,
+            )
+            for family in ("ecp5", "ice40")
+        ),
         _program("gtkwave", "--version", "shows waveforms", "apt-get install -y gtkwave", needed=False),
     )
 

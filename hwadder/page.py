@@ -1,4 +1,4 @@
-"""The parts of the report page that the energy report cannot know: accuracy, quantization, hardware, simulation."""
+"""The parts of the report page that the energy report cannot know: accuracy, quantization, simulation, hardware."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from matplotlib.figure import Figure
 
 from energy.plots import ADDER, svg_text
 from energy.section import KeyFigure, Picture, Section, Table
-from hwadder.results import QUANTIZATION_HEADINGS, Record, quantization_rows
+from hwadder.results import QUANTIZATION_HEADINGS, Record, clock_text, quantization_rows
 from quant.integer_network import IntegerNetwork
+from rtl.nextpnr import ClockRate, Outcome
+from rtl.synthesis import FAMILIES, Target
 from sim.simulate import Mismatch
 
 
@@ -32,6 +34,7 @@ def sections(
     quantization: Record,
     design: Record | None,
     simulation: Record | None,
+    synthesis: Record | None = None,
 ) -> tuple[tuple[KeyFigure, ...], tuple[Section, ...]]:
     """Headline figures and sections from the steps' records; a step that has not run leaves its part out."""
     figures: list[KeyFigure] = []
@@ -50,6 +53,8 @@ def sections(
         parts.append(_simulation(simulation))
     if design is not None:
         parts.append(_hardware(network, design))
+    if synthesis is not None:
+        parts.append(_synthesis(synthesis))
     return tuple(figures), tuple(parts)
 
 
@@ -154,4 +159,55 @@ def _hardware(network: IntegerNetwork, design: Record) -> Section:
                 f"Clocks, predicted: {design['clocks_per_image']:,} from image to image",
             ),
         ),
+    )
+
+
+def _synthesis(synthesis: Record) -> Section:
+    tables: list[Table] = []
+    gates, area = synthesis["gates"], synthesis["area"]
+    if gates is not None:
+        rows = [
+            ("logic, gate equivalents", f"{gates['gate_equivalents']:,.0f}"),
+            ("flip-flops among them", f"{gates['flip_flops']:,}"),
+        ]
+        if area is not None:
+            rows += [
+                (f"logic area in {area['library']}, in the library's unit", f"{area['area']:,.1f}"),
+                ("flip-flops' part of it", f"{area['sequential_area']:,.1f}"),
+            ]
+            if area["nand2_equivalents"] is not None:
+                rows.append(("logic area in NAND2", f"{area['nand2_equivalents']:,.0f}"))
+        rows.append(("memory bits, not in the logic", f"{synthesis['memory_bits']:,}"))
+        tables.append(Table(("asic", "figure"), tuple(rows), ("figure",), f"As a chip. {gates['convention']}"))
+    if synthesis["fpga"]:
+        headings = ("family", "LUTs", "flip-flops", "block RAMs", "LUT RAMs", "carry cells", "DSP blocks")
+        filled = tuple(_fpga_row(entry) for entry in synthesis["fpga"])
+        caption = "On FPGAs. Fmax is that of one run of place and route, with a register at every port."
+        tables.append(Table((*headings, "Fmax"), filled, headings[1:], caption))
+    return Section(
+        "Synthesis",
+        paragraphs=(
+            f"Yosys mapped module {synthesis['top']}. Multiplier cells in the elaborated design: "
+            f"{synthesis['multipliers']}.",
+        ),
+        tables=tuple(tables),
+    )
+
+
+def _fpga_row(filled: Record) -> tuple[str, ...]:
+    clock = filled["clock"]
+    if clock is None:
+        rate = "not asked for"
+    else:
+        known = ClockRate(clock["device"], Outcome(clock["outcome"]), clock["fmax_mhz"], None, clock["reason"])
+        rate = f"{clock_text(known)} ({known.device})"
+    return (
+        FAMILIES[Target(filled["target"])].name,
+        f"{filled['luts']:,}",
+        f"{filled['flip_flops']:,}",
+        f"{filled['block_rams']:g}",
+        f"{filled['lut_rams']:,}",
+        f"{filled['carries']:,}",
+        f"{filled['dsps']:,}",
+        rate,
     )

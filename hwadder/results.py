@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import reduce
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwadder.verbs import Evaluation, Quantization
+from hwadder.verbs import Evaluation, Profile, Quantization
 from rtl.design import Design
+from rtl.driver import LayerCounts
+from rtl.nextpnr import ClockRate, Outcome
+from rtl.packets import packets
+from rtl.program import Program
 from rtl.synthesis import FAMILIES, GATE_CONVENTION, Synthesis
 from sim.simulate import Simulation
 
@@ -80,6 +87,55 @@ def design_json(design: Design) -> Record:
     }
 
 
+def packing_json(program: Program, folder: Path) -> Record:
+    """What was packed, and for which designs."""
+    sizes = {memory.packet_name: len(packet) for memory, packet in packets(program).items()}
+    return {"folder": str(folder), "signature": f"{program.signature:08x}", "layers": len(program.layers), **sizes}
+
+
+def profile_json(result: Profile) -> Record:
+    """Counts of each layer and of all, summed over the images."""
+    parameters = result.program.parameters
+    return {
+        "parameters": parameters,
+        "images": result.images,
+        "layers": [
+            {**asdict(layer), **asdict(counts)}
+            for layer, counts in zip(result.program.layers, result.counts, strict=True)
+        ],
+        "total": asdict(_total(result)),
+    }
+
+
+def _total(result: Profile) -> LayerCounts:
+    return reduce(operator.add, result.counts)
+
+
+_TRAFFIC = ("activation_reads", "weight_reads", "shortcut_reads", "affine_reads", "activation_writes")
+PROFILE_HEADINGS = ("layer", "clocks", "lanes busy", "taps effective", *(name.replace("_", " ") for name in _TRAFFIC))
+
+
+def profile_title(result: Profile) -> str:
+    """What was counted."""
+    size = result.program.parameters
+    lanes = f"{size['IN_LANES']} x {size['OUT_LANES']} lanes, {size['DRAIN_LANES']} drained"
+    return f"{lanes}: predicted counters of {result.images} images"
+
+
+def profile_rows(result: Profile) -> Iterator[tuple[str, ...]]:
+    """A table's rows, the sum last; shares are of all lane-clocks, and of the busy ones."""
+    lanes = result.program.parameters["IN_LANES"] * result.program.parameters["OUT_LANES"]
+    named = [(layer.node, counts) for layer, counts in zip(result.program.layers, result.counts, strict=True)]
+    for name, counts in (*named, ("all", _total(result))):
+        yield (
+            name,
+            f"{counts.clocks:,}",
+            f"{counts.busy_lanes / (counts.clocks * lanes):.1%}",
+            f"{counts.effective_taps / counts.busy_lanes:.1%}" if counts.weight_reads else "",
+            *(f"{getattr(counts, each):,}" for each in _TRAFFIC),
+        )
+
+
 def synthesis_json(result: Synthesis) -> Record:
     """Every figure with its cells; what was not asked for is null or empty."""
     gates, area = result.gates, result.area
@@ -107,8 +163,10 @@ def synthesis_json(result: Synthesis) -> Record:
             "nand2_equivalents": area.nand2_equivalents,
             "cells": dict(area.cells),
         },
-        "fpga": [asdict(resources) for resources in result.fpga],
-        "fmax": None,
+        "fpga": [
+            {**asdict(filled), "fmax_mhz": None if filled.clock is None else filled.clock.fmax_mhz}
+            for filled in result.fpga
+        ],
     }
 
 
@@ -136,7 +194,21 @@ def synthesis_rows(result: Synthesis) -> Iterator[tuple[str, str, str]]:
         yield name, "LUT RAMs", f"{filled.lut_rams:,}"
         yield name, "carry cells", f"{filled.carries:,}"
         yield name, "DSP blocks", f"{filled.dsps:,}"
+        if filled.clock is not None:
+            yield name, f"Fmax, {filled.clock.device}", clock_text(filled.clock)
+            if filled.clock.path is not None:
+                yield name, "critical path from", filled.clock.path.start
+                yield name, "critical path to", filled.clock.path.end
     yield "all", "multiplier cells", f"{result.multipliers:,}"
+
+
+def clock_text(clock: ClockRate) -> str:
+    """`77.4 MHz`, or why there is no such figure."""
+    if clock.outcome is Outcome.DOES_NOT_FIT:
+        return f"does not fit: {clock.reason}"
+    if clock.fmax_mhz is None:
+        return "not finished within the time limit"
+    return f"{clock.fmax_mhz:.1f} MHz"
 
 
 def simulation_json(result: Simulation) -> Record:
@@ -150,5 +222,6 @@ def simulation_json(result: Simulation) -> Record:
         "cycles_per_image": result.cycles_per_image,
         "classes": None if result.classes is None else list(result.classes),
         "mismatch": None if result.mismatch is None else asdict(result.mismatch),
+        "counters": [asdict(counts) for counts in result.counters],
         "waveform": None if result.waveform is None else str(result.waveform),
     }

@@ -15,18 +15,23 @@ from energy import EnergyReport, Precision, build_report, count_float, count_int
 from hwadder.diagnosis import ToolStatus, diagnose
 from quant import network_file
 from quant.errors import BadInputError
-from quant.files import replacing_file, require_file
+from quant.files import replacing_file, replacing_folder, require_file
 from quant.float_network import FloatNetwork
-from quant.golden import classify, encode
+from quant.golden import classify, encode, trace
 from quant.integer_network import IntegerNetwork
 from quant.quantization_report import LayerReport
 from quant.quantization_report import report as quantization_report
 from quant.quantizer import QuantizerOptions
 from quant.quantizer import quantize as quantize_network
-from rtl.architecture import Architecture
+from rtl.architecture import Architecture, MemoryStyle
+from rtl.counters import predict_counters
 from rtl.design import INDEX_FILE, Design, load_design
+from rtl.driver import LayerCounts
+from rtl.fitting import program_for
 from rtl.generator import print_design
-from rtl.synthesis import TIME_LIMIT_S, Synthesis, Target, synthesise
+from rtl.packets import write_packets
+from rtl.program import Program, compile_network
+from rtl.synthesis import TIME_LIMIT_S, Synthesis, Target, require_nextpnr, synthesise
 from rtl.yosys import require_yosys
 from sim.simulate import Simulation
 from sim.simulate import simulate as simulate_design
@@ -215,6 +220,49 @@ def rtl(net: Path, out: Path, architecture: Architecture | None = None, vectors:
     return print_design(network_file.load(net), architecture or Architecture(), out, vectors)
 
 
+def pack(net: Path, design: Path, out: Path) -> Program:
+    """Compile a quantized network for a printed design and write the packets that load it to the folder `out`."""
+    program = program_for(network_file.load(net), load_design(design)[0].parameters)
+    with replacing_folder(out) as staged:
+        write_packets(staged, program)
+    return program
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """What an accelerator takes for some images, by layer.
+
+    Attributes:
+        program: of the network, with the accelerator's parameters.
+        images: how many; the counts below are their sum.
+        counts: of each layer of the program.
+    """
+
+    program: Program
+    images: int
+    counts: tuple[LayerCounts, ...]
+
+
+def profile(
+    net: Path,
+    data: Source,
+    images: int,
+    architecture: Architecture | None = None,
+    progress: Counter = _ignore_count,
+) -> Profile:
+    """Predict the accelerator's counters for the first test images, without printing or simulating it."""
+    network = network_file.load(net)
+    program = compile_network(network, architecture or Architecture())
+    pictures = first_test_images(_loaded(data), images)
+    sums: list[LayerCounts] = []
+    for index in range(images):
+        tensors = trace(network, encode(network, pictures[index : index + 1]))
+        counts = predict_counters(program, network, tensors)
+        sums = [each + other for each, other in zip(sums, counts, strict=True)] if sums else counts
+        progress(index + 1, images)
+    return Profile(program, images, tuple(sums))
+
+
 def simulate(
     folder: Path,
     data: Source,
@@ -236,18 +284,30 @@ def synth(
     targets: Iterable[Target] = (Target.ASIC,),
     *,
     liberty: Path | None = None,
+    fmax: bool = False,
     time_limit_s: float = TIME_LIMIT_S,
     progress: Step = _ignore_step,
 ) -> Synthesis:
-    """Synthesise a printed accelerator with Yosys: gates or cell area, FPGA resources, and proof of no multiplier."""
+    """Synthesise a printed accelerator with Yosys: gates or cell area, FPGA resources, and proof of no multiplier.
+
+    With `fmax` nextpnr also finds the clock rate on the FPGA targets that it knows.
+    """
+    wanted = tuple(targets)
     require_yosys()
+    if fmax:
+        require_nextpnr(wanted)
     design, _ = load_design(folder)
+    if Target.ICE40 in wanted and design.parameters.get("MEMORY_STYLE") == MemoryStyle.DISTRIBUTED.number:
+        raise BadInputError(
+            f"targets of a design with distributed memories must have LUT RAM, not be {Target.ICE40}: {folder}"
+        )
     return synthesise(
         design.source_files,
         design.top,
-        targets,
+        wanted,
         liberty=liberty,
         folder=folder,
+        fmax=fmax,
         time_limit_s=time_limit_s,
         progress=progress,
     )

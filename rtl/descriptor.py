@@ -143,10 +143,14 @@ class Descriptor:
     buffers: int = 0
     load_length: int = 0
 
-    def words(self) -> tuple[int, ...]:
-        """The 32-bit words as they lie in memory; negative numbers in two's complement."""
+    def words(self, signature: int) -> tuple[int, ...]:
+        """The 32-bit words as they lie in memory; negative numbers in two's complement.
+
+        The last one makes their sum the signature of the parameters that the descriptor is made for, modulo 2**32.
+        """
         values = (getattr(self, name) for name in self.__dataclass_fields__)
-        return tuple(value.word() if isinstance(value, Place) else int(value) & WORD_MASK for value in values)
+        words = tuple(value.word() if isinstance(value, Place) else int(value) & WORD_MASK for value in values)
+        return (*words, (signature - sum(words)) & WORD_MASK)
 
 
-DESCRIPTOR_WORDS = len(Descriptor(flags=Flag(0)).words())
+DESCRIPTOR_WORDS = len(Descriptor(flags=Flag(0)).words(0))

@@ -14,6 +14,7 @@ from rtl.program import TracedLayer
 
 INDEX_FILE = "design.json"
 NETWORK_FILE = "network.hwn"
+DRIVER_FILE = "driver.py"
 MEMORY_FILES = {
     "DESCRIPTOR_FILE": "memory/descriptors.mem",
     "WEIGHT_FILE": "memory/weights.mem",

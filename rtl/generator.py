@@ -12,21 +12,47 @@ from pathlib import Path
 from quant import network_file
 from quant.files import replacing_folder
 from quant.integer_network import IntegerNetwork
+from rtl import driver
 from rtl.affine_words import DIGIT_BITS
 from rtl.architecture import Architecture
+from rtl.c_header import c_header
 from rtl.checks import Interface, Port, check_design
 from rtl.cycles import layer_clocks
-from rtl.design import INDEX_FILE, MEMORY_FILES, NETWORK_FILE, Design
+from rtl.design import DRIVER_FILE, INDEX_FILE, MEMORY_FILES, NETWORK_FILE, Design
 from rtl.file_lists import CORE_SUFFIX, FILE_LIST_SUFFIX, core_description, file_list
 from rtl.library import library_sources
 from rtl.memory_image import code_lines, image, word_lines
+from rtl.packets import PACKET_FOLDER, write_packets
 from rtl.program import Program, compile_network
 from rtl.testbench import write_vectors
 
 _PORTS = (
     ("input", "", "clk", ""),
     ("input", "", "rst", ""),
-    ("input", "[{INPUT_BITS}-1:0]", "s_axis_tdata", "AXI4-Stream in: one code a beat; row, column, channel"),
+    ("input", "[{REGISTER_ADDRESS_BITS}-1:0]", "s_axil_awaddr", "AXI4-Lite: registers"),
+    ("input", "", "s_axil_awvalid", ""),
+    ("output", "", "s_axil_awready", ""),
+    ("input", "[{WORD_BITS}-1:0]", "s_axil_wdata", ""),
+    ("input", "[{STROBE_BITS}-1:0]", "s_axil_wstrb", ""),
+    ("input", "", "s_axil_wvalid", ""),
+    ("output", "", "s_axil_wready", ""),
+    ("output", "[{RESPONSE_BITS}-1:0]", "s_axil_bresp", ""),
+    ("output", "", "s_axil_bvalid", ""),
+    ("input", "", "s_axil_bready", ""),
+    ("input", "[{REGISTER_ADDRESS_BITS}-1:0]", "s_axil_araddr", ""),
+    ("input", "", "s_axil_arvalid", ""),
+    ("output", "", "s_axil_arready", ""),
+    ("output", "[{WORD_BITS}-1:0]", "s_axil_rdata", ""),
+    ("output", "[{RESPONSE_BITS}-1:0]", "s_axil_rresp", ""),
+    ("output", "", "s_axil_rvalid", ""),
+    ("input", "", "s_axil_rready", ""),
+    ("output", "", "irq", ""),
+    (
+        "input",
+        "[{INPUT_BITS}-1:0]",
+        "s_axis_tdata",
+        "AXI4-Stream in: one code a beat; row, column, channel; or memory contents",
+    ),
     ("input", "", "s_axis_tvalid", ""),
     ("output", "", "s_axis_tready", ""),
     ("input", "", "s_axis_tlast", ""),
@@ -62,10 +88,14 @@ def _comment(text: str) -> str:
 
 
 def _widths(parameters: dict[str, int]) -> dict[str, int]:
-    """Widths that a port may have: parameters, and those of the trace, which follow from them."""
+    """Widths that a port may have: parameters, those of the trace, which follow from them, and AXI4-Lite's."""
     drain_lanes = parameters["DRAIN_LANES"]
     return {
         **parameters,
+        "REGISTER_ADDRESS_BITS": driver.ADDRESS_BITS,
+        "WORD_BITS": 32,
+        "STROBE_BITS": 4,
+        "RESPONSE_BITS": 2,
         "TRACE_COUNT_BITS": drain_lanes.bit_length(),
         "TRACE_BITS": drain_lanes * parameters["OUT_BITS"],
     }
@@ -93,6 +123,7 @@ def print_top(network: IntegerNetwork, program: Program, digest: str) -> str:
         comma = "," if position < len(_PORTS) - 1 else ""
         ports.append(f"    {direction} wire {shape + ' ' if shape else ''}{port}{comma}")
     settings = [(key, str(value)) for key, value in parameters.items()]
+    settings.append(("SIGNATURE", f"32'h{program.signature:08x}"))
     settings += [(key, f'"{value}"') for key, value in MEMORY_FILES.items()]
     longest = max(len(key) for key, _ in settings)
     port_width = max(len(port) for _, _, port, _ in _PORTS)
@@ -108,9 +139,9 @@ def print_top(network: IntegerNetwork, program: Program, digest: str) -> str:
             f"module {name} (",
             *ports,
             ");",
-            "    accelerator #(",
+            "    axi_accelerator #(",
             ",\n".join(f"        .{key:<{longest}} ({value})" for key, value in settings),
-            "    ) u_accelerator (",
+            "    ) u_axi_accelerator (",
             ",\n".join(f"        .{port:<{port_width}} ({port})" for _, _, port, _ in _PORTS),
             "    );",
             "endmodule",
@@ -126,13 +157,15 @@ def promised_interface(parameters: dict[str, int]) -> Interface:
     for direction, template, name, _ in _PORTS:
         width = re.search(r"\{(\w+)\}", template)
         ports.append(Port(name, direction, _widths(parameters)[width[1]] if width else 1))
-    return Interface(tuple(ports), ("accelerator u_accelerator",), parameters["IN_LANES"] * parameters["OUT_LANES"])
+    return Interface(
+        tuple(ports), ("axi_accelerator u_axi_accelerator",), parameters["IN_LANES"] * parameters["OUT_LANES"]
+    )
 
 
 def _write_memories(folder: Path, program: Program) -> None:
     parameters = program.parameters
     (folder / "memory").mkdir()
-    descriptors = (word for descriptor in program.descriptors for word in descriptor.words())
+    descriptors = (word for descriptor in program.descriptors for word in descriptor.words(program.signature))
     affine_bits = parameters["DRAIN_LANES"] * (parameters["CONST_BITS"] + DIGIT_BITS * parameters["DIGITS"])
     for key, lines in (
         ("DESCRIPTOR_FILE", word_lines(descriptors, 32)),
@@ -173,6 +206,11 @@ def print_design(network: IntegerNetwork, architecture: Architecture, folder: Pa
         description = f"hwadder accelerator for the network {_comment(network.name)}"
         core = core_description(top, description, sources, MEMORY_FILES)
         (staged / f"{top}{CORE_SUFFIX}").write_text(core)
+        (staged / PACKET_FOLDER).mkdir()
+        write_packets(staged / PACKET_FOLDER, program)
+        shutil.copyfile(Path(driver.__file__), staged / DRIVER_FILE)
+        header = c_header(top, program.parameters, program.signature, len(program.layers))
+        (staged / f"{top}.h").write_text(header)
         (staged / NETWORK_FILE).write_bytes(network_file.serialise(network))
         (staged / INDEX_FILE).write_text(design.index_text())
         if vectors:

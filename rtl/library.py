@@ -14,6 +14,7 @@ LIBRARY_MODULES = (
     "dot_lane",
     "adder_tree",
     "split_tree",
+    "tree_pipeline",
     "accumulator",
     "processing_element",
     "lane_array",
@@ -37,10 +38,19 @@ LIBRARY_MODULES = (
     # Control and top.
     "operand_gate",
     "descriptor_reader",
+    "descriptor_check",
     "window_walker",
     "drain_sequencer",
     "sequencer",
+    "memory_loader",
+    # Counters.
+    "lane_counter",
+    "layer_counters",
+    # Top, and its registers.
     "accelerator",
+    "axi_lite_port",
+    "register_map",
+    "axi_accelerator",
 )
 
 

@@ -69,8 +69,13 @@ class Lowering:
         self.pool_lanes = min(self.lanes, self.out_lanes)
         self.drain_lanes = architecture.results_a_clock
         self.lane_form = architecture.lane_form
-        self.code_bits = code_bits(network)
-        self.digits = digits(network)
+        self.reserve = architecture.reserve
+        self.split_dots = architecture.split_dots
+        self.code_bits = max(code_bits(network), self.reserve.get("CODE_BITS", 0))
+        self.digits = max(digits(network), self.reserve.get("DIGITS", 0))
+        self.tree_stages = architecture.tree_stages
+        self.memory_style = architecture.memory_style
+        self.weight_register = architecture.weight_register
         self.layouts: dict[str, Layout] = {}
         for node in network:
             if not isinstance(node, Flatten | Argmax) and node.name != self.output:
@@ -193,7 +198,8 @@ class Lowering:
     def _splits(self, node: Conv2d | Linear, descriptor: Descriptor, half_bits: int) -> bool:
         """Whether a dot layer's window is so small that the lanes can hold it twice, with half the weight bits each."""
         return (
-            Flag.SPAN in descriptor.flags
+            self.split_dots
+            and Flag.SPAN in descriptor.flags
             and descriptor.source_planes == 1
             and 2 * descriptor.segment_codes <= self.lanes - self.lanes % 2
             and node.weight_bits <= 2 * half_bits

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from quant.errors import BadInputError
@@ -11,6 +13,8 @@ from quant.signed_digits import signed_digits
 from quant.widths import accumulator_range, affine_range, signed_bits
 
 COUNT_BITS = 16
+MAX_INDEX_BITS = 13
+"""Rows of counters that the register map's addresses hold."""
 MAX_PLANES = 8
 MAX_DIGITS = 9
 STREAM_BITS = 32
@@ -57,7 +61,9 @@ def _acc_range(network: IntegerNetwork, node: IntegerNode) -> tuple[int, int]:
     return int(low.min()), int(high.max())
 
 
-def widths(network: IntegerNetwork, in_lanes: int, constants: list[int], dot_split: int) -> dict[str, int]:
+def widths(
+    network: IntegerNetwork, in_lanes: int, constants: list[int], dot_split: int, reserve: Mapping[str, int]
+) -> dict[str, int]:
     """Widths of sums, constants, affine sums and results, none of which can overflow.
 
     Args:
@@ -65,30 +71,35 @@ def widths(network: IntegerNetwork, in_lanes: int, constants: list[int], dot_spl
         in_lanes: codes of a word, whose sum an accumulator takes at once.
         constants: every affine constant of the program, of the lane form that is printed.
         dot_split: weight bits by which the upper half of the lanes counts more in split dot products, 0 for none.
+        reserve: widths to have at least, by parameter.
 
     Raises:
         BadInputError: when a result does not fit the output stream.
     """
+
+    def at_least(name: str, bits: int) -> int:
+        return max(bits, reserve.get(name, 0))
+
     nodes = network.layers
-    bits = code_bits(network)
+    bits = at_least("CODE_BITS", code_bits(network))
     ends = [_acc_range(network, node) for node in nodes]
     lane_sum_bits = bits + max(1, (in_lanes - 1).bit_length()) + 1 + (dot_split + 1 if dot_split else 0)
-    acc_bits = max(lane_sum_bits, *(signed_bits(low, high) for low, high in ends))
-    const_bits = max(2, signed_bits(min(constants), max(constants)))
-    input_bits = -(-network.input.grid.bits // 8) * 8
-    out_bits = input_bits + 1
+    acc_bits = at_least("ACC_BITS", max(lane_sum_bits, *(signed_bits(low, high) for low, high in ends)))
+    const_bits = at_least("CONST_BITS", max(2, signed_bits(min(constants), max(constants))))
+    input_bits = -(-at_least("INPUT_BITS", network.input.grid.bits) // 8) * 8
+    out_bits = at_least("OUT_BITS", input_bits + 1)
     affine_bits = max(acc_bits, const_bits)
     for node in nodes:
         grid = network.grids[node.name]
         out_bits = max(out_bits, grid.bits if grid.signed else grid.bits + 1)
         if isinstance(node, Conv2d | Linear | SumPool) and node.affine is not None:
             affine_bits = max(affine_bits, signed_bits(*affine_range(network, node)), node.affine.shift + 1)
-    affine_bits = max(affine_bits, out_bits + 1, bits + 1)
+    affine_bits = at_least("AFFINE_BITS", max(affine_bits, out_bits + 1, bits + 1))
     if out_bits > STREAM_BITS:
         raise BadInputError(f"results of network {network.name} must fit {STREAM_BITS} bits, not need {out_bits}")
     return {
         "ACC_BITS": acc_bits,
-        "DIGITS": digits(network),
+        "DIGITS": at_least("DIGITS", digits(network)),
         "CONST_BITS": const_bits,
         "AFFINE_BITS": affine_bits,
         "OUT_BITS": out_bits,

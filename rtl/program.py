@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,10 +13,13 @@ from quant.integer_network import Conv2d, IntegerNetwork, Linear, MaxPool, SumPo
 from rtl.architecture import Architecture, LaneForm
 from rtl.descriptor import DESCRIPTOR_WORDS, Buffer, Descriptor, Flag
 from rtl.lowering import Lowered, Lowering, TracedLayer
-from rtl.parameters import COUNT_BITS, MAX_PLANES, address_bits, split_bits, widths
+from rtl.parameters import COUNT_BITS, MAX_INDEX_BITS, MAX_PLANES, address_bits, split_bits, widths
 from rtl.weight_words import Codes
 
-__all__ = ["Program", "TracedLayer", "compile_network"]
+__all__ = ["Program", "TracedLayer", "compile_network", "signature"]
+
+_PROGRAM_VERSION = 1
+"""Of the encoding of descriptors, weights and affine words."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,34 +40,61 @@ class Program:
     affine: tuple[int, ...]
     parameters: dict[str, int]
 
+    @property
+    def signature(self) -> int:
+        """The sum of each descriptor's words, which a design compares with its own."""
+        return signature(self.parameters)
+
+
+def signature(parameters: Mapping[str, int]) -> int:
+    """A number that a program and the design it is made for have in common: CRC-32 of its parameters by name."""
+    # What changes no word of a program may differ.
+    free = ("TREE_STAGES", "WEIGHT_REGISTER", "MEMORY_STYLE", "COUNTERS", "RUN_AT_RESET")
+    text = f"hwadder program {_PROGRAM_VERSION} " + " ".join(
+        f"{name}={value}" for name, value in parameters.items() if name not in free
+    )
+    return zlib.crc32(text.encode())
+
 
 def _parameters(lowering: Lowering, lowered: list[Lowered], weight_words: int) -> dict[str, int]:
     constants = [constant for entry in lowered for constant in entry.records.constants]
-    affine_words = sum(len(entry.records.chunks()) for entry in lowered)
-    descriptors = len(lowered) + 1
+    reserve = lowering.reserve
     splits = any(Flag.SPLIT in entry.descriptor.flags for entry in lowered)
-    dot_split = split_bits(lowering.code_bits) if splits else 0
+    dot_split = split_bits(lowering.code_bits) if splits or "DOT_SPLIT" in reserve else 0
+    needed = {
+        "IMAGE_DEPTH": lowering.depths[Buffer.IMAGE],
+        "BUFFER_A_DEPTH": lowering.depths[Buffer.A],
+        "BUFFER_B_DEPTH": lowering.depths[Buffer.B],
+        "WEIGHT_DEPTH": weight_words,
+        "AFFINE_DEPTH": sum(len(entry.records.chunks()) for entry in lowered),
+        "DESCRIPTOR_DEPTH": (len(lowered) + 1) * DESCRIPTOR_WORDS,
+    }
+    depths = {name: max(depth, reserve.get(name, 0)) for name, depth in needed.items()}
+    activation_rows = max(depths[name] for name in ("IMAGE_DEPTH", "BUFFER_A_DEPTH", "BUFFER_B_DEPTH"))
     return {
         "IN_LANES": lowering.lanes,
         "OUT_LANES": lowering.out_lanes,
         "DRAIN_LANES": lowering.drain_lanes,
-        "CROSSINGS": max(entry.crossings for entry in lowered),
+        "CROSSINGS": max(*(entry.crossings for entry in lowered), reserve.get("CROSSINGS", 0)),
         "CODE_BITS": lowering.code_bits,
         "MIN_FORM": int(lowering.lane_form is LaneForm.MIN),
         "DOT_SPLIT": dot_split,
-        **widths(lowering.network, lowering.lanes, constants, dot_split),
-        "IMAGE_DEPTH": lowering.depths[Buffer.IMAGE],
-        "BUFFER_A_DEPTH": lowering.depths[Buffer.A],
-        "BUFFER_B_DEPTH": lowering.depths[Buffer.B],
-        "ACTIVATION_ADDRESS_BITS": address_bits(max(lowering.depths.values())),
-        "WEIGHT_DEPTH": weight_words,
-        "WEIGHT_ADDRESS_BITS": address_bits(weight_words),
-        "AFFINE_DEPTH": affine_words,
-        "AFFINE_ADDRESS_BITS": address_bits(affine_words),
-        "DESCRIPTOR_DEPTH": descriptors * DESCRIPTOR_WORDS,
-        "DESCRIPTOR_ADDRESS_BITS": address_bits(descriptors * DESCRIPTOR_WORDS),
+        "TREE_STAGES": lowering.tree_stages,
+        **widths(lowering.network, lowering.lanes, constants, dot_split, reserve),
+        "IMAGE_DEPTH": depths["IMAGE_DEPTH"],
+        "BUFFER_A_DEPTH": depths["BUFFER_A_DEPTH"],
+        "BUFFER_B_DEPTH": depths["BUFFER_B_DEPTH"],
+        "ACTIVATION_ADDRESS_BITS": address_bits(activation_rows),
+        "WEIGHT_DEPTH": depths["WEIGHT_DEPTH"],
+        "WEIGHT_ADDRESS_BITS": address_bits(depths["WEIGHT_DEPTH"]),
+        "AFFINE_DEPTH": depths["AFFINE_DEPTH"],
+        "AFFINE_ADDRESS_BITS": address_bits(depths["AFFINE_DEPTH"]),
+        "DESCRIPTOR_DEPTH": depths["DESCRIPTOR_DEPTH"],
+        "DESCRIPTOR_ADDRESS_BITS": address_bits(depths["DESCRIPTOR_DEPTH"]),
+        "WEIGHT_REGISTER": int(lowering.weight_register),
+        "MEMORY_STYLE": lowering.memory_style.number,
         "COUNT_BITS": COUNT_BITS,
-        "INDEX_BITS": max(1, descriptors.bit_length()),
+        "INDEX_BITS": max(1, (depths["DESCRIPTOR_DEPTH"] // DESCRIPTOR_WORDS).bit_length()),
     }
 
 
@@ -106,6 +138,11 @@ def compile_network(network: IntegerNetwork, architecture: Architecture) -> Prog
         np.concatenate(weights) if weights else np.zeros((1, architecture.in_lanes * architecture.out_lanes), np.uint8)
     )
     parameters = _parameters(lowering, lowered, len(all_weights))
+    if parameters["INDEX_BITS"] > MAX_INDEX_BITS:
+        raise BadInputError(
+            f"layers of network {network.name} must be fewer than {2**MAX_INDEX_BITS}, not {len(lowered)}"
+        )
+    parameters |= {"COUNTERS": architecture.counters.level, "RUN_AT_RESET": int(architecture.run_at_reset)}
     descriptors = [lowering.load()]
     _check_counts(descriptors[0], network.input.name)
     layers = []

@@ -1,5 +1,6 @@
 """Synthesis of a printed design with Yosys: gates or cell area, LUTs of three FPGA families, and no multiplier in it.
 
+For two of the families nextpnr places and routes it, where a clock rate is asked for.
 Memories stay memories for the ASIC figures: they are listed by words and bits, and the logic's area is without them.
 For an FPGA they become block RAM or LUT RAM, as the family's own script decides.
 """
@@ -9,12 +10,14 @@ from __future__ import annotations
 import csv
 import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from quant.errors import BadInputError, MismatchError
 from quant.files import require_file
+from rtl.clock_rate import PORTS_SCRIPT, WrappedPort, clock_rate, ports_of
+from rtl.nextpnr import ClockRate, Device, NextpnrError, nextpnr_command
 from rtl.yosys import YosysError, YosysRun, YosysTimeoutError, quoted, require_yosys, run_yosys, statistics_line
 
 GATE_TABLE = Path(__file__).resolve().parent / "tables" / "gate_transistors.csv"
@@ -46,11 +49,13 @@ class Family:
         name: for people.
         script: Yosys commands, `{top}` for the top module; DSP blocks are allowed, so that their absence counts.
         resources: `luts`, `flip_flops`, `block_rams`, `lut_rams`, `carries`, `dsps` to prefixes of cells and weights.
+        device: the largest that nextpnr places on; None where no nextpnr knows the family.
     """
 
     name: str
     script: tuple[str, ...]
     resources: Mapping[str, Mapping[str, float]]
+    device: Device | None = None
 
 
 FAMILIES: Mapping[Target, Family] = {
@@ -79,6 +84,11 @@ FAMILIES: Mapping[Target, Family] = {
             "carries": {"CCU2C": 1},
             "dsps": {"MULT18X18": 1, "MULT9X9": 1, "ALU54": 1, "ALU24": 1},
         },
+        Device(
+            "LFE5U-85F, speed grade 6",
+            "nextpnr-ecp5",
+            ("--85k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"),
+        ),
     ),
     Target.ICE40: Family(
         "Lattice iCE40",
@@ -91,6 +101,7 @@ FAMILIES: Mapping[Target, Family] = {
             "carries": {"SB_CARRY": 1},
             "dsps": {"SB_MAC16": 1},
         },
+        Device("iCE40HX8K", "nextpnr-ice40", ("--hx8k", "--package", "ct256", "--pcf-allow-unconstrained")),
     ),
 }
 
@@ -155,7 +166,10 @@ class Gates:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a design fills of an FPGA; a block RAM is the family's own, 36 kbit in a 7-series (its halves count 0.5)."""
+    """What a design fills of an FPGA; a block RAM is the family's own, 36 kbit in a 7-series (its halves count 0.5).
+
+    `clock` is None unless it was asked for and nextpnr knows the family.
+    """
 
     target: Target
     luts: int
@@ -165,6 +179,7 @@ class Resources:
     carries: int
     dsps: int
     cells: Mapping[str, int]
+    clock: ClockRate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +281,7 @@ def synthesise(
     liberty: Path | None = None,
     parameters: Mapping[str, int] | None = None,
     folder: Path | None = None,
+    fmax: bool = False,
     time_limit_s: float = TIME_LIMIT_S,
     progress: Callable[[str], None] = lambda _step: None,
 ) -> Synthesis:
@@ -278,14 +294,16 @@ def synthesise(
         liberty: cell library of the ASIC target; None for generic gates alone.
         parameters: of the top module, where they differ from its own.
         folder: where memory images are found; None for a design that has none.
-        time_limit_s: seconds for each target.
+        fmax: also place and route for the FPGA targets that nextpnr knows; a design that does not fit, or takes longer
+            than the limit, is such a result and no error.
+        time_limit_s: seconds for each target, and again for its place and route.
         progress: told `<target>: <pass of Yosys>` as each starts.
 
     Raises:
-        BadInputError: a file is missing, no target, a library without the ASIC target, Yosys refuses the design or the
-            library, or a target takes longer than the limit.
+        BadInputError: a file is missing, no target, a library without the ASIC target, a clock rate without a target
+            that has one, Yosys refuses the design or the library, or a target takes longer than the limit.
         MismatchError: the elaborated design holds a multiplier, or an FPGA's synthesis used a DSP block.
-        MissingToolError: without the Python package pyosys.
+        MissingToolError: without the Python package pyosys, or with `fmax` without nextpnr.
     """
     wanted = tuple(dict.fromkeys(targets))
     if not wanted:
@@ -299,6 +317,8 @@ def synthesise(
     if time_limit_s <= 0:
         raise BadInputError(f"time limit must be positive, not {time_limit_s:g} s")
     require_yosys()
+    if fmax:
+        require_nextpnr(wanted)
 
     memories: tuple[Memory, ...] = ()
     gates: Gates | None = None
@@ -321,8 +341,24 @@ def synthesise(
                 "give it more time, or print fewer lanes"
             ) from error
 
+    def rate(target: Target, ports: Sequence[WrappedPort], device: Device) -> ClockRate:
+        try:
+            return clock_rate(
+                elaboration(sources, top, parameters),
+                top,
+                ports,
+                FAMILIES[target].script,
+                device,
+                folder=folder,
+                time_limit_s=time_limit_s,
+                progress=lambda name: progress(f"{target}, place and route: {name}"),
+            )
+        except (YosysError, NextpnrError) as error:
+            raise BadInputError(f"design {top} must be placed on {device.name}, not fail with: {error}") from error
+
     # By itself and first: a mapper may need hours for what is to be refused.
-    require_no_multiplier(run("any target", ()), top)
+    elaborated = run("any target", PORTS_SCRIPT if fmax else ())
+    require_no_multiplier(elaborated, top)
     for target in wanted:
         if target is Target.ASIC:
             mapped = run(target, _asic_script(None if liberty is None else liberty.resolve()))
@@ -330,8 +366,29 @@ def synthesise(
             area = None if liberty is None else _cell_area(mapped, liberty)
         else:
             steps = [*(line.format(top=top) for line in FAMILIES[target].script), statistics_line("mapped")]
-            fpga.append(_resources(target, run(target, steps).cells("mapped"), top))
+            filled = _resources(target, run(target, steps).cells("mapped"), top)
+            device = FAMILIES[target].device
+            if fmax and device is not None:
+                ports = ports_of(elaborated.statistics["ports"], top)
+                filled = replace(filled, clock=rate(target, ports, device))
+            fpga.append(filled)
     return Synthesis(top, 0, memories, gates, area, tuple(fpga))
+
+
+def require_nextpnr(targets: Iterable[Target]) -> None:
+    """Check, before any work, that clock rates can be had.
+
+    Raises:
+        BadInputError: when none of the targets has a nextpnr.
+        MissingToolError: when that of one is not installed.
+    """
+    devices = [FAMILIES[target].device for target in targets if target in FAMILIES]
+    programs = [device.program for device in devices if device is not None]
+    if not programs:
+        known = " or ".join(target for target, family in FAMILIES.items() if family.device is not None)
+        raise BadInputError(f"targets with a clock rate must include {known}, not be {', '.join(targets)}")
+    for program in programs:
+        nextpnr_command(program)
 
 
 def require_no_multiplier(run: YosysRun, top: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from quant.golden import trace
 from quant.integer_network import IntegerNetwork
 from rtl.design import Design
+from rtl.driver import Register
 from rtl.expected import stream_order, traced_values
 from rtl.memory_image import image, word_lines
 
@@ -58,25 +59,44 @@ module testbench #(
     reg [{input_bits}-1:0] s_axis_tdata;
     reg s_axis_tlast;
 
+    // CONTROL.run is written all the time, so that a design that waits for its host after reset begins.
     {top} dut (
-        .clk           (clk),
-        .rst           (rst),
-        .s_axis_tdata  (s_axis_tdata),
-        .s_axis_tvalid (s_axis_tvalid),
-        .s_axis_tready (s_axis_tready),
-        .s_axis_tlast  (s_axis_tlast),
-        .m_axis_tdata  (),
-        .m_axis_tvalid (),
-        .m_axis_tready (1'b1),
-        .m_axis_tlast  (),
-        .m_axis_tuser  (),
-        .busy          (),
-        .image_done    (image_done),
-        .tlast_error   (),
-        .trace_valid   (trace_valid),
-        .trace_layer   (trace_layer),
-        .trace_count   (trace_count),
-        .trace_values  (trace_values)
+        .clk            (clk),
+        .rst            (rst),
+        .s_axil_awaddr  (20'h{control:05x}),
+        .s_axil_awvalid (1'b1),
+        .s_axil_awready (),
+        .s_axil_wdata   (32'd1),
+        .s_axil_wstrb   (4'd15),
+        .s_axil_wvalid  (1'b1),
+        .s_axil_wready  (),
+        .s_axil_bresp   (),
+        .s_axil_bvalid  (),
+        .s_axil_bready  (1'b1),
+        .s_axil_araddr  (20'd0),
+        .s_axil_arvalid (1'b0),
+        .s_axil_arready (),
+        .s_axil_rdata   (),
+        .s_axil_rresp   (),
+        .s_axil_rvalid  (),
+        .s_axil_rready  (1'b0),
+        .irq            (),
+        .s_axis_tdata   (s_axis_tdata),
+        .s_axis_tvalid  (s_axis_tvalid),
+        .s_axis_tready  (s_axis_tready),
+        .s_axis_tlast   (s_axis_tlast),
+        .m_axis_tdata   (),
+        .m_axis_tvalid  (),
+        .m_axis_tready  (1'b1),
+        .m_axis_tlast   (),
+        .m_axis_tuser   (),
+        .busy           (),
+        .image_done     (image_done),
+        .tlast_error    (),
+        .trace_valid    (trace_valid),
+        .trace_layer    (trace_layer),
+        .trace_count    (trace_count),
+        .trace_values   (trace_values)
     );
 
     initial begin
@@ -173,5 +193,6 @@ def write_vectors(folder: Path, design: Design, network: IntegerNetwork, count: 
             input_bits=parameters["INPUT_BITS"],
             index_bits=parameters["INDEX_BITS"],
             idle_limit=_IDLE_LIMIT,
+            control=Register.CONTROL.value,
         )
     )

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
-import os
 import re
-import signal
-import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from quant.errors import BadInputError, MissingToolError
+from rtl.limited_process import run_limited
 
 INSTALL_YOSYS = "pip install 'hwadder[synth]'"
 _PASS = re.compile(r"^[\d.]+ Executing (\w+)")
@@ -78,12 +74,6 @@ def require_yosys() -> None:
         raise MissingToolError(f"synthesis tool Yosys (pyosys) must be installed, not missing: `{INSTALL_YOSYS}`")
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """End the whole session: the mapper is a child of the process that was started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
 def run_yosys(
     script: Sequence[str],
     *,
@@ -113,55 +103,24 @@ def run_yosys(
             for entry in images.resolve().iterdir():
                 (where / entry.name).symlink_to(entry)
         (where / "script.ys").write_text("\n".join(script) + "\n", encoding="utf-8")
-        process = subprocess.Popen(
-            # -P: a folder `pyosys` of the caller's is not ours.
-            [sys.executable, "-P", "-c", _PROGRAM, "script.ys"],
-            cwd=where,
-            # The mapper's own temporary files too, which would stay behind when it is ended.
-            env={**os.environ, "TMPDIR": str(where)},
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        timed_out = threading.Event()
+        # -P: a folder `pyosys` of the caller's is not ours.
+        command = [sys.executable, "-P", "-c", _PROGRAM, "script.ys"]
 
-        def expire() -> None:
-            timed_out.set()
-            _end(process)
+        def follow(line: str) -> None:
+            found = _PASS.match(line)
+            if found:
+                progress(found[1])
 
-        timer = threading.Timer(time_limit_s, expire)
-        timer.start()
-        try:
-            assert process.stdout is not None
-            log = _followed(process.stdout, progress)
-            process.wait()
-        finally:
-            timer.cancel()
-            _end(process)
-            process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
-        if timed_out.is_set():
+        ended = run_limited(command, where, time_limit_s, follow)
+        log = ended.log
+        if ended.timed_out:
             raise YosysTimeoutError(f"Yosys must end within {time_limit_s:g} s, not run on")
-        if process.returncode != 0:
+        if ended.code != 0:
             errors = [line for line in log.splitlines() if "ERROR" in line] or log.strip().splitlines()[-1:]
-            message = errors[-1].removeprefix("ERROR: ") if errors else f"exit code {process.returncode}"
+            message = errors[-1].removeprefix("ERROR: ") if errors else f"exit code {ended.code}"
             raise YosysError(message, log)
         statistics = {
             path.name.removesuffix(".statistics.json"): json.loads(path.read_text())
             for path in where.glob("*.statistics.json")
         }
     return YosysRun(log, statistics)
-
-
-def _followed(stream: IO[str], progress: Callable[[str], None]) -> str:
-    lines = []
-    for line in stream:
-        lines.append(line)
-        found = _PASS.match(line)
-        if found:
-            progress(found[1])
-    return "".join(lines)

@@ -9,7 +9,7 @@ import numpy as np
 
 from quant.errors import MismatchError
 from rtl.design import Design
-from sim.job import PROGRESS_FILE, TIMEOUT_S, Job, Mismatch, Played, prepare_folder
+from sim.job import PROGRESS_FILE, TIMEOUT_S, Job, Mismatch, Played, layer_counts, prepare_folder
 from sim.runner import BenchRun, run_bench
 
 BENCH_MODULE = "sim.benches.bench_accelerator"
@@ -61,4 +61,5 @@ class IcarusPlayer:
             classes=None if classes is None else tuple(classes),
             mismatch=None if found is None else Mismatch(**found, waveform=None),
             waveform=job.folder / f"{self._design.top}.fst" if job.waves else None,
+            counters=layer_counts(result["counters"]),
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from quant.integer_network import IntArray
 from rtl.design import Design
+from rtl.driver import COUNTERS, LayerCounts
 
 PROGRESS_FILE = "progress"
 """In a job's folder; grows by one byte a layer, so that a reader never meets half of an entry."""
@@ -74,6 +76,7 @@ class Played:
         classes: argmax of each image; None when the network has none.
         mismatch: the first difference, its waveform left open; None when all values are equal.
         waveform: where it lies, when one was asked for.
+        counters: of every layer of the last image, as read from the registers; empty when it did not come to its end.
     """
 
     values_compared: int
@@ -81,6 +84,12 @@ class Played:
     classes: tuple[int, ...] | None
     mismatch: Mismatch | None
     waveform: Path | None
+    counters: tuple[LayerCounts, ...]
+
+
+def layer_counts(words: Sequence[int]) -> tuple[LayerCounts, ...]:
+    """Counters of the layers, which stand beside each other in `words`."""
+    return tuple(LayerCounts(*words[first : first + len(COUNTERS)]) for first in range(0, len(words), len(COUNTERS)))
 
 
 class Player(Protocol):

@@ -2,7 +2,9 @@
 
 A mutant is caught when a bench fails on it, or does not end in time: broken handshakes hang. One that does not compile
 is no mutant. A module with a bench of its own is judged by that alone, at the bench's MUTATION_PARAMETERS; any other
-module by the whole-network bench on a printed design. `run_mutant` itself works on any top that has a bench.
+module by the whole-network bench on a printed design, and where the design's folder holds a second network that fits it
+(`other.hwn`) also by the bench that uses registers and loads memories. `run_mutant` itself works on any top that has a
+bench.
 
 `python -m sim.mutation --all --design DIR --json` runs every mutant of the library, which takes long; without --all it
 is a sample. Several designs judge together: what one network never uses, another may.
@@ -40,7 +42,11 @@ from sim.runner import BenchRun, run_bench
 
 BENCH_TIMEOUT_S = 30.0
 """Far above what any of these benches takes on the unbroken module."""
+SYSTEM_TIMEOUT_S = 180.0
+"""Above what the bench of registers and packets takes, which is many small simulations in one."""
 NETWORK_BENCH = "sim.benches.bench_accelerator"
+SYSTEM_BENCH = "sim.benches.bench_axi_accelerator"
+OTHER_NETWORK = "other.hwn"
 
 
 class Outcome(enum.StrEnum):
@@ -131,6 +137,40 @@ def network_run(design_folder: Path, folder: Path) -> BenchRun:
     )
 
 
+def system_run(design_folder: Path, folder: Path) -> BenchRun:
+    """Return the run of the bench of registers and packets on a design whose folder holds a second network."""
+    design, network = load_design(design_folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(design_folder / "memory", folder / "memory")
+    codes = np.random.default_rng(2).integers(0, network.input.grid.top + 1, (3, *network.input.shape))
+    np.save(folder / "codes.npy", codes)
+    job = {
+        "design": str(design_folder.resolve()),
+        "codes": str(folder / "codes.npy"),
+        "other": str((design_folder / OTHER_NETWORK).resolve()),
+    }
+    (folder / "job.json").write_text(json.dumps(job), encoding="ascii")
+    return BenchRun(
+        top=design.top,
+        bench_module=SYSTEM_BENCH,
+        sources=design.source_files,
+        build_folder=folder,
+        environment={"HWADDER_JOB": str(folder / "job.json")},
+        timeout_s=SYSTEM_TIMEOUT_S,
+    )
+
+
+def design_runs(designs: Sequence[Path], folder: Path) -> tuple[BenchRun, ...]:
+    """Return the runs of whole designs, the quicker benches first."""
+    networks = [network_run(design, folder / f"design{number}") for number, design in enumerate(designs)]
+    systems = [
+        system_run(design, folder / f"system{number}")
+        for number, design in enumerate(designs)
+        if (design / OTHER_NETWORK).is_file()
+    ]
+    return (*networks, *systems)
+
+
 def run_mutant(mutant: Mutant, runs: Sequence[BenchRun]) -> Verdict:
     """Play each run with the mutant in place of its module, until one fails.
 
@@ -190,7 +230,7 @@ def judged(module: str, chosen: Iterable[Mutant], folder: Path, designs: Sequenc
     if has_bench(module):
         runs = bench_runs(module, folder)
     elif designs:
-        runs = tuple(network_run(design, folder / f"design{number}") for number, design in enumerate(designs))
+        runs = design_runs(designs, folder)
     else:
         raise BadInputError(f"mutants of {module} must have a printed design to run in, not none: --design DIR")
     for mutant in chosen:
@@ -243,7 +283,8 @@ def table(verdicts: Sequence[Verdict], command: str) -> str:
         "",
         "Each mutant is one small change to one module of the library. It is caught when the bench fails, or does not",
         f"end within {BENCH_TIMEOUT_S:g} s. Mutants that do not compile are not counted. Judge: the module's own",
-        "bench, or `network`: Verilator's -Wall, then the whole-network bench on printed designs.",
+        "bench, or `network`: Verilator's -Wall, then the whole-network bench on printed designs, then the bench of",
+        "registers, counters and packets on one of them.",
         "",
         "| module | judge | mutants | caught | of these did not end | equivalent | survived |",
         "|---|---|---:|---:|---:|---:|---:|",

@@ -261,9 +261,12 @@ def _own_changes(node: SyntaxNode, constants: set[str]) -> Iterator[Change]:
 
 
 def _next_vector(literal: str) -> str:
-    """Return a sized literal with another value that fits: 1'b0 -> 1'b1, 4'd1 -> 4'd0, 3'd5 -> 3'd6, 2'b11 -> 2'b10."""
+    """Return a literal with another value that fits: 1'b0 -> 1'b1, 4'd1 -> 4'd0, 3'd5 -> 3'd6, 2'b11 -> 2'b10.
+
+    One without a size, as 'h0c, has 32 bits.
+    """
     size, _, rest = literal.partition("'")
     base, digits = rest[0].lower(), rest[1:].replace("_", "")
     value = int(digits, _BASES[base])
-    after = 1 - value if value < 2 else value + 1 if (value + 1) >> int(size) == 0 else value - 1
+    after = 1 - value if value < 2 else value + 1 if (value + 1) >> int(size or 32) == 0 else value - 1
     return f"{size}'{base}{after:{_FORMATS[base]}}"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
+from cocotb.types import LogicArray
 from cocotb_tools.runner import Icarus, Runner, Verilator, as_sv_literal
 
 from quant.errors import BadInputError, MismatchError
@@ -143,6 +144,13 @@ def _failures(results_path: Path) -> tuple[int, list[str]]:
     return len(cases), failures
 
 
+def _literal(value: int | str) -> str:
+    """A parameter as Verilog. Verilator makes a decimal of more than 32 bits another number, so those get a size."""
+    if isinstance(value, int) and value >> 32 > 0:
+        return str(as_sv_literal(LogicArray.from_unsigned(value, value.bit_length())))
+    return str(as_sv_literal(value))
+
+
 def _build(runner: _FolderIcarus | _FolderVerilator, run: BenchRun) -> None:
     log_path = run.build_folder / "build.log"
     runner.log_to(log_path)
@@ -150,7 +158,7 @@ def _build(runner: _FolderIcarus | _FolderVerilator, run: BenchRun) -> None:
         runner.build(
             sources=list(run.sources),
             hdl_toplevel=run.top,
-            parameters={name: as_sv_literal(value) for name, value in run.parameters.items()},
+            parameters={name: _literal(value) for name, value in run.parameters.items()},
             build_args=runner.options(),
             build_dir=run.build_folder,
             timescale=_TIMESCALE,

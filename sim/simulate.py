@@ -11,11 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from quant.errors import BadInputError
+from quant.errors import BadInputError, MismatchError
+from quant.golden import trace
 from quant.integer_network import IntArray, IntegerNetwork
+from rtl.counters import predict_counters
 from rtl.design import Design, load_design
+from rtl.driver import LayerCounts
+from rtl.fitting import program_for
 from sim.icarus import IcarusPlayer
-from sim.job import Job, Mismatch, Player
+from sim.job import Job, Mismatch, Played, Player
 from sim.tools import Simulator, require_simulator
 from sim.verilator.player import VerilatorPlayer
 
@@ -40,6 +44,8 @@ class Simulation:
         cycles_per_image: clocks from the first layer's beginning to the last output accepted, the mean over the images.
         classes: argmax per image as the hardware gave it; None when the network has none.
         mismatch: the first difference; None when all values are equal.
+        counters: what each layer of the last image took, as read from the registers and as predicted; empty after a
+            mismatch.
         waveform: its file, when one was kept.
     """
 
@@ -50,6 +56,7 @@ class Simulation:
     cycles_per_image: float
     classes: tuple[int, ...] | None
     mismatch: Mismatch | None
+    counters: tuple[LayerCounts, ...]
     waveform: Path | None
 
     @property
@@ -75,6 +82,22 @@ def _jobs(folder: Path, codes: IntArray, processes: int, gap_percent: int, waves
         if len(part)
     ]
     return jobs
+
+
+def _require_predicted(design: Design, network: IntegerNetwork, job: Job, result: Played) -> None:
+    """The counters of a job's last image must be those that `rtl.counters` predicts."""
+    if not result.counters or not design.parameters["COUNTERS"]:
+        return
+    program = program_for(network, design.parameters)
+    predicted = predict_counters(program, network, trace(network, job.codes[-1:]))
+    for layer, counted, expected in zip(design.layers, result.counters, predicted, strict=True):
+        # Only the streams' pauses change anything, and only how long a layer takes.
+        wanted = replace(expected, clocks=counted.clocks) if job.gap_percent else expected
+        if counted != wanted:
+            raise MismatchError(
+                f"counters of layer {layer.node} must be as predicted, {wanted}, not {counted}, "
+                f"for image {job.first_image + len(job.codes) - 1}"
+            )
 
 
 def simulate(
@@ -134,6 +157,8 @@ def simulate(
             one = codes[mismatch.image : mismatch.image + 1]
             waveform = player.play(Job(build_folder / "mismatch", one, mismatch.image, gap_percent, True)).waveform
         mismatch = replace(mismatch, waveform=str(waveform))
+    for job, result in zip(jobs, results, strict=True):
+        _require_predicted(design, network, job, result)
     cycles = [cycle for result in results for cycle in result.cycles]
     classes = [result.classes for result in results if result.classes is not None]
     return Simulation(
@@ -144,5 +169,6 @@ def simulate(
         cycles_per_image=float(np.mean(cycles)) if cycles else 0.0,
         classes=tuple(index for part in classes for index in part) if len(classes) == len(results) else None,
         mismatch=mismatch,
+        counters=results[-1].counters,
         waveform=next((result.waveform for result in results if result.waveform is not None), None),
     )

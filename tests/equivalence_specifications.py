@@ -100,11 +100,11 @@ module specification #(parameter LANES = 16, parameter WIDTH = 8) (
 endmodule
 """
 
-# A clock later than its inputs the word's sum is known, two clocks later it is in acc; the sum of two or three lanes.
+# A word's sum is known 1 + TREE_STAGES clocks later than its inputs, and in acc one later; two or three lanes.
 PROCESSING_ELEMENT = """
 module specification #(
     parameter IN_LANES = 16, parameter CODE_BITS = 8, parameter ACC_BITS = 24, parameter MIN_FORM = 1,
-    parameter DOT_SPLIT = 0
+    parameter DOT_SPLIT = 0, parameter TREE_STAGES = 0
 ) (
     input wire clk, input wire rst, input wire in_valid, input wire in_dot, input wire [CODE_BITS-1:0] in_bit_select,
     input wire in_split, input wire in_first, input wire in_double, input wire in_subtract,
@@ -129,20 +129,30 @@ module specification #(
             total = total + tap;
         end
     end
-    reg valid, first, double, subtract;
-    integer word;
+    // The words in flight; a register holds while it has none.
+    integer s;
+    integer word [0:TREE_STAGES];
+    reg [TREE_STAGES:0] valid, first, double, subtract;
     always @(posedge clk) begin
-        valid <= in_valid && !rst;
+        valid <= rst ? 0 : {valid, in_valid};
         if (in_valid) begin
-            first <= in_first;
-            double <= in_double;
-            subtract <= in_subtract;
-            word <= total;
+            first[0] <= in_first;
+            double[0] <= in_double;
+            subtract[0] <= in_subtract;
+            word[0] <= total;
         end
+        for (s = 1; s <= TREE_STAGES; s = s + 1)
+            if (valid[s-1]) begin
+                first[s] <= first[s-1];
+                double[s] <= double[s-1];
+                subtract[s] <= subtract[s-1];
+                word[s] <= word[s-1];
+            end
         if (rst)
             acc <= 0;
-        else if (valid)
-            acc <= (first ? 0 : double ? acc * 2 : acc) + (subtract ? -word : word);
+        else if (valid[TREE_STAGES])
+            acc <= (first[TREE_STAGES] ? 0 : double[TREE_STAGES] ? acc * 2 : acc)
+                + (subtract[TREE_STAGES] ? -word[TREE_STAGES] : word[TREE_STAGES]);
     end
 endmodule
 """

@@ -15,9 +15,11 @@ from hwadder import chain, verbs
 from hwadder.chain import FlowOptions, FlowStep, flow
 from hwadder.data import Dataset, load_dataset
 from hwadder.models import shipped_weights
+from hwadder.synthesis_record import keep_synthesis, kept_synthesis
 from quant.errors import BadInputError, MissingToolError
 from quant.quantizer import QuantizerOptions
 from rtl.architecture import Architecture
+from rtl.synthesis import Gates, Synthesis
 from sim.tools import Simulator
 
 EVALUATE, QUANTIZE, RTL, SIMULATE, ENERGY, REPORT = list(FlowStep)[1:]
@@ -252,3 +254,40 @@ def test_the_other_simulator_plays_the_same(options: FlowOptions) -> None:
     assert after["simulator"].startswith("Verilator ")
     compared = ("values_compared", "mismatches", "cycles_per_image", "images")
     assert {name: after[name] for name in compared} == {name: before[name] for name in compared}
+
+
+# A synthesis on the page ---------------------------------------------------------------------------------------------
+
+GATES = Synthesis("hwadder_net", 0, (), Gates({"$_NAND_": 4321}, 4 * 4321, 0), None, ())
+
+
+def test_the_page_shows_the_synthesis_of_its_design(options: FlowOptions) -> None:
+    """Until the design is another one, or is printed again."""
+
+    def page() -> str:
+        return Path(str(flow(options, REPORT).page)).read_text()
+
+    assert "<h2>Synthesis</h2>" not in page()
+    path = keep_synthesis(options.design, GATES)
+    assert path == options.design / "synthesis.json"
+    assert "<h2>Synthesis</h2>" in page()
+    assert "4,321" in page()
+    source = options.design / "library" / "minimum_lane.v"
+    text = source.read_text()
+    source.write_text(f"{text}// changed\n")
+    assert kept_synthesis(options.design) is None
+    assert "<h2>Synthesis</h2>" not in page()
+    source.write_text(text)
+    assert "<h2>Synthesis</h2>" in page()
+    flow(options, RTL, RTL)
+    assert kept_synthesis(options.design) is None
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}"])
+def test_a_damaged_synthesis_is_named(options: FlowOptions, content: str) -> None:
+    path = options.design / "synthesis.json"
+    path.write_text(content)
+    with pytest.raises(BadInputError) as caught:
+        flow(options, REPORT)
+    assert str(caught.value) == f"synthesis of a design must be undamaged JSON, not unreadable: {path}"

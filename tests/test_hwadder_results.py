@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,14 @@ from hwadder.results import (
     quantization_json,
     quantization_rows,
     simulation_json,
+    synthesis_json,
+    synthesis_rows,
 )
 from hwadder.verbs import Evaluation, Quantization
 from quant.quantization_report import LayerReport
+from rtl.driver import LayerCounts
+from rtl.nextpnr import ClockRate, CriticalPath, Outcome
+from rtl.synthesis import Resources, Synthesis, Target
 from sim.simulate import Mismatch, Simulation
 
 
@@ -58,15 +64,46 @@ def test_a_quantization_without_noise_is_strict_json(sqnr_db: float) -> None:
     assert {len(row) for row in rows} == {len(QUANTIZATION_HEADINGS)}
 
 
+COUNTS = LayerCounts(*range(1, 9))
+
+
 def test_a_simulation_carries_its_first_difference() -> None:
     mismatch = Mismatch(3, "conv2", 1, 2, 4, 17, "xxxx", "waves.fst")
-    result = Simulation("Icarus Verilog 11.0", 5, 7, 1234, 99.5, None, mismatch, Path("first.fst"))
+    result = Simulation("Icarus Verilog 11.0", 5, 7, 1234, 99.5, None, mismatch, (COUNTS,), Path("first.fst"))
     record = simulation_json(result)
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert record["mismatches"] == 1
     assert record["waveform"] == "first.fst"
+    assert record["counters"] == [asdict(COUNTS)]
+    assert (record["counters"][0]["clocks"], record["counters"][0]["effective_taps"]) == (1, 8)
     assert Mismatch(**record["mismatch"]) == mismatch
     assert mismatch.sentence() == (
         "layer conv2 must equal the golden model, not differ in image 3 at channel 1, row 2, column 4: "
         "expected 17, actual xxxx; waveform: waves.fst"
     )
+
+
+@pytest.mark.parametrize(
+    ("clock", "rows"),
+    [
+        (
+            ClockRate("A", Outcome.ROUTED, 43.214, CriticalPath("a.Q", "b.D", 23.141, 12.5)),
+            [("Fmax, A", "43.2 MHz"), ("critical path from", "a.Q"), ("critical path to", "b.D")],
+        ),
+        (ClockRate("A", Outcome.DOES_NOT_FIT, reason="9 RAM of 8"), [("Fmax, A", "does not fit: 9 RAM of 8")]),
+        (ClockRate("A", Outcome.NOT_FINISHED), [("Fmax, A", "not finished within the time limit")]),
+        (None, []),
+    ],
+    ids=["routed", "too large", "too long", "not asked for"],
+)
+def test_clock_rates(clock: ClockRate | None, rows: list[tuple[str, str]]) -> None:
+    filled = Resources(Target.ECP5, 1, 2, 3.0, 4, 5, 0, {"LUT4": 1}, clock)
+    result = Synthesis("m", 0, (), None, None, (filled,))
+    assert [row[1:] for row in synthesis_rows(result)][6:-1] == rows
+    (record,) = json.loads(json.dumps(synthesis_json(result), allow_nan=False))["fpga"]
+    assert record["fmax_mhz"] == (None if clock is None else clock.fmax_mhz)
+    assert (record["clock"] is None) == (clock is None)
+    if clock is not None:
+        assert record["clock"]["outcome"] == str(clock.outcome)
+    if rows[1:]:
+        assert record["clock"]["path"] == {"start": "a.Q", "end": "b.D", "delay_ns": 23.141, "routing_ns": 12.5}

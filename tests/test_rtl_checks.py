@@ -28,7 +28,7 @@ LANE_ARRAY = Interface(
     ),
     (
         *(f"processing_element gen_element[{lane}].u_element" for lane in range(16)),
-        "adder_tree gen_sum_x.u_tree",
+        "tree_pipeline gen_sum_x.u_tree",
         "accumulator gen_sum_x.u_accumulator",
     ),
     256,

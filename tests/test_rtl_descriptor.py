@@ -34,6 +34,9 @@ OTHER_NAMES = {
     ("u_writer", "planes"): "target_planes",
     ("u_writer", "plane_rows"): "target_plane_rows",
     ("u_output", "start"): "length",
+    ("u_check", "layer_pool"): "flags",
+    ("u_check", "source_buffer"): "buffers",
+    ("u_check", "shortcut_buffer"): "buffers",
 }
 PLACES = {field.name for field in fields(Descriptor) if field.type == "Place"}
 
@@ -65,7 +68,7 @@ def test_every_port_reads_the_word_of_its_field_as_what_it_is(accelerator: str) 
     assert {name for name, _, word in uses if name != word.lower()} == set()
     assert {name for name, kind, _ in uses if kind == "place"} == PLACES
     assert {name for name, kind, _ in uses if kind == "field"} == (
-        set(NAMES) - PLACES - {"flags", "buffers", "shortcut_digits_low", "shortcut_digits_high"}
+        set(NAMES) - PLACES - {"shortcut_digits_low", "shortcut_digits_high"}
     )
 
 
@@ -80,7 +83,7 @@ def test_every_flag_is_the_bit_of_its_name(accelerator: str) -> None:
 
 def test_the_accelerator_reads_as_many_words(accelerator: str) -> None:
     assert f"localparam DESCRIPTOR_WORDS = {DESCRIPTOR_WORDS};" in accelerator
-    assert len(NAMES) == DESCRIPTOR_WORDS
+    assert len(NAMES) + 1 == DESCRIPTOR_WORDS
 
 
 def test_words_are_the_fields_in_twos_complement() -> None:
@@ -88,7 +91,14 @@ def test_words_are_the_fields_in_twos_complement() -> None:
     descriptor = Descriptor(**{**values, "flags": Flag.DOT | Flag.LAST, "crossing_rows": -2})  # type: ignore[arg-type]
     expected = [0xFFFFFD05 if name in PLACES else 1000 + index for index, name in enumerate(NAMES)]
     expected[0], expected[NAMES.index("crossing_rows")] = 0b1000001, 2**32 - 2
-    assert list(descriptor.words()) == expected
+    assert list(descriptor.words(0))[:-1] == expected
+
+
+@pytest.mark.parametrize("signature", [0, 1, 0x89ABCDEF])
+def test_the_last_word_makes_the_sum_the_signature(signature: int) -> None:
+    words = Descriptor(flags=Flag.LAST, source_origin=Place(-1, 2), out_channels=7).words(signature)
+    assert sum(words) % 2**32 == signature
+    assert max(words) < 2**32
 
 
 def test_a_place_is_a_code_number_by_lanes() -> None:

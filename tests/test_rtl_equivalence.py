@@ -82,6 +82,12 @@ def test_processing_element(min_form: int, tmp_path: Path) -> None:
     prove(tmp_path, "processing_element", PROCESSING_ELEMENT, parameters, steps=3)
 
 
+@pytest.mark.parametrize(("min_form", "tree_stages"), [(0, 1), (1, 1), (0, 2)])
+def test_pipelined_processing_element(min_form: int, tree_stages: int, tmp_path: Path) -> None:
+    parameters = {"IN_LANES": 3, "CODE_BITS": 2, "ACC_BITS": 6, "MIN_FORM": min_form, "TREE_STAGES": tree_stages}
+    prove(tmp_path, "processing_element", PROCESSING_ELEMENT, parameters, steps=3 + tree_stages)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("min_form", [0, 1])
 @pytest.mark.parametrize(("lanes", "code_bits"), [(1, 8), (2, 8), (3, 4)])
@@ -137,13 +143,28 @@ def test_a_tree_that_loses_a_carry_is_refuted(specification: str, before: str, a
     [
         ("accumulator", "{acc[ACC_BITS-2:0], 1'b0}", "acc"),
         ("accumulator", "in_subtract ? start - step : start + step", "start + step"),
-        ("processing_element", "valid_q <= in_valid;", "valid_q <= 1'b1;"),
+        ("tree_pipeline", "out_valid <= sum_valid;", "out_valid <= 1'b1;"),
     ],
 )
 def test_a_mutated_step_is_refuted(module: str, before: str, after: str, tmp_path: Path) -> None:
     parameters = {"IN_LANES": 1, "CODE_BITS": 2, "ACC_BITS": 6, "MIN_FORM": 1}
     with pytest.raises(MismatchError, match=r"^processing_element .* must equal its specification, not differ: "):
         prove(tmp_path, "processing_element", PROCESSING_ELEMENT, parameters, steps=3, mutate={module: (before, after)})
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("assign carries[v] = group_carry[0];", "assign carries[v] = 1'b0;"),
+        ("valid_q <= gen_stage[s-1].valid;", "valid_q <= 1'b1;"),
+    ],
+    ids=["carry", "valid"],
+)
+def test_a_mutated_stage_is_refuted(before: str, after: str, tmp_path: Path) -> None:
+    parameters = {"IN_LANES": 3, "CODE_BITS": 2, "ACC_BITS": 6, "MIN_FORM": 0, "TREE_STAGES": 2}
+    mutate = {"tree_pipeline": (before, after)}
+    with pytest.raises(MismatchError, match=r"^processing_element .* must equal its specification, not differ: "):
+        prove(tmp_path, "processing_element", PROCESSING_ELEMENT, parameters, steps=5, mutate=mutate)
 
 
 def test_what_cannot_be_read_is_no_refutation(tmp_path: Path) -> None:

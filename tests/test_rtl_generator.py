@@ -14,10 +14,12 @@ from quant import network_file
 from quant.errors import BadInputError
 from quant.float_network import Kind
 from quant.integer_network import Flatten, IntegerNetwork
-from rtl.architecture import Architecture, LaneForm
+from rtl.architecture import Architecture, LaneForm, MemoryStyle
 from rtl.generator import print_design, top_name
 from rtl.library import LIBRARY_MODULES, module_source
 from rtl.lint import lint
+from rtl.program import compile_network
+from rtl.synthesis import Target, synthesise
 
 ARCHITECTURE = Architecture(in_lanes=3, out_lanes=2)
 
@@ -48,6 +50,9 @@ def test_the_same_network_prints_the_same_bytes(tmp_path: Path) -> None:
         "design.json",
         "hwadder_small_lenet.core",
         "hwadder_small_lenet.f",
+        "hwadder_small_lenet.h",
+        "driver.py",
+        *(f"packets/{name}" for name in ("affine.bin", "descriptors.bin", "weights.bin", "signature.txt")),
         "network.hwn",
     }
     assert all(first[f"library/{module}.v"] == module_source(module).read_bytes() for module in LIBRARY_MODULES)
@@ -57,6 +62,8 @@ def test_the_top_names_its_parameters_and_memories(tmp_path: Path) -> None:
     design = print_design(small_network(), ARCHITECTURE, tmp_path / "rtl")
     text = (tmp_path / "rtl" / "hwadder_small.v").read_text()
     settings = dict(re.findall(r"^        \.([A-Z_]+) +\((.*?)\)", text, re.MULTILINE))
+    signature = settings.pop("SIGNATURE")
+    assert signature == f"32'h{compile_network(small_network(), ARCHITECTURE).signature:08x}"
     files = {key: value for key, value in settings.items() if value.startswith('"')}
     assert {key: int(value) for key, value in settings.items() if key not in files} == design.parameters
     assert (design.parameters["IN_LANES"], design.parameters["OUT_LANES"], design.parameters["MIN_FORM"]) == (3, 2, 1)
@@ -71,6 +78,40 @@ def test_the_top_names_its_parameters_and_memories(tmp_path: Path) -> None:
 def test_the_lane_form_is_a_parameter(tmp_path: Path, form: LaneForm, flag: int) -> None:
     design = print_design(small_network(), Architecture(in_lanes=2, out_lanes=2, lane_form=form), tmp_path / "rtl")
     assert design.parameters["MIN_FORM"] == flag
+
+
+@pytest.mark.parametrize("form", LaneForm)
+def test_tree_stages_are_a_parameter(tmp_path: Path, form: LaneForm) -> None:
+    for stages in range(3):
+        architecture = Architecture(in_lanes=5, out_lanes=2, lane_form=form, tree_stages=stages)
+        design = print_design(small_network(), architecture, tmp_path / "rtl")
+        assert design.parameters["TREE_STAGES"] == stages
+        assert lint(design.source_files, design.top) == []
+
+
+@pytest.mark.parametrize("stages", [-1, 3])
+def test_tree_stages_out_of_range(stages: int) -> None:
+    with pytest.raises(BadInputError, match=rf"^tree stages must be 0 to 2, not {stages}$"):
+        Architecture(tree_stages=stages)
+
+
+@pytest.mark.parametrize(
+    ("style", "number"), [(MemoryStyle.AUTO, 0), (MemoryStyle.BLOCK, 1), (MemoryStyle.DISTRIBUTED, 2)]
+)
+def test_the_memory_style_is_a_parameter_of_every_memory(tmp_path: Path, style: MemoryStyle, number: int) -> None:
+    """All is block RAM or nothing is; the front ends stay silent."""
+    architecture = Architecture(in_lanes=2, out_lanes=2, memory_style=style)
+    design = print_design(small_network(), architecture, tmp_path / "rtl")
+    assert design.parameters["MEMORY_STYLE"] == number
+    assert lint(design.source_files, design.top) == []
+    if style is MemoryStyle.AUTO:
+        return
+    (filled,) = synthesise(design.source_files, design.top, [Target.ECP5], folder=design.folder).fpga
+    memories = 4 * 2 + 3  # two banks for each of four buffers; weights, affine records, descriptors
+    if style is MemoryStyle.BLOCK:
+        assert (filled.block_rams >= memories, filled.lut_rams) == (True, 0)
+    else:
+        assert (filled.block_rams, filled.lut_rams > 0) == (0, True)
 
 
 @pytest.mark.parametrize(

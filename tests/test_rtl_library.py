@@ -48,7 +48,11 @@ def test_both_front_ends_are_silent(module: str) -> None:
 @pytest.mark.parametrize("lanes", [1, 3, 5])
 def test_both_front_ends_are_silent_at_odd_lane_counts(lanes: int, min_form: int) -> None:
     parameters = {"IN_LANES": lanes, "OUT_LANES": lanes, "CODE_BITS": 2, "ACC_BITS": 9, "MIN_FORM": min_form}
-    assert lint(library_sources(), "lane_array", parameters) == []
+    for stages in range(3):
+        assert lint(library_sources(), "lane_array", {**parameters, "TREE_STAGES": stages}) == []
+        for split in (0, 1) if lanes > 1 else ():
+            pipeline = {"LANES": lanes, "WIDTH": 2, "STAGES": stages, "SPLIT": split, "FLAGS": 3}
+            assert lint(library_sources(), "tree_pipeline", pipeline) == []
     assert lint(library_sources(), "pool_unit", {"LANES": lanes, "CODE_BITS": 2, "ACC_BITS": 3}) == []
 
 
@@ -91,6 +95,11 @@ BAD_PARAMETERS: tuple[tuple[str, Parameters, str], ...] = (
     ("dot_lane", {"CODE_BITS": 9}, "CODE_BITS_must_be_2_to_8"),
     ("adder_tree", {"LANES": 0}, "LANES_must_be_at_least_1"),
     ("adder_tree", {"WIDTH": 1}, "WIDTH_must_be_at_least_2"),
+    ("tree_pipeline", {"STAGES": 3}, "STAGES_must_be_0_to_2"),
+    ("tree_pipeline", {"STAGES": -1}, "STAGES_must_be_0_to_2"),
+    ("tree_pipeline", {"LANES": 1, "SPLIT": 1}, "LANES_must_be_at_least_2"),
+    ("tree_pipeline", {"LANES": 0}, "LANES_must_be_at_least_1"),
+    ("tree_pipeline", {"WIDTH": 1}, "WIDTH_must_be_at_least_2"),
     ("accumulator", {"SUM_BITS": 0}, "SUM_BITS_must_be_at_least_1"),
     ("accumulator", {"SUM_BITS": 8, "ACC_BITS": 8}, "ACC_BITS_must_be_more_than_SUM_BITS"),
     ("processing_element", {"IN_LANES": 0}, "IN_LANES_must_be_at_least_1"),
@@ -98,6 +107,7 @@ BAD_PARAMETERS: tuple[tuple[str, Parameters, str], ...] = (
     ("processing_element", {"IN_LANES": 16, "ACC_BITS": 12}, "ACC_BITS_must_be_more_than_SUM_BITS"),
     ("lane_array", {"OUT_LANES": 0}, "OUT_LANES_must_be_at_least_1"),
     ("lane_array", {"CODE_BITS": 9}, "CODE_BITS_must_be_2_to_8"),
+    ("lane_array", {"TREE_STAGES": 3}, "STAGES_must_be_0_to_2"),
     ("requantizer", {"CODE_BITS": 9}, "CODE_BITS_must_be_2_to_8"),
     ("requantizer", {"DIGITS": 0}, "DIGITS_must_be_at_least_1"),
     ("requantizer", {"ACC_BITS": 41}, "ACC_BITS_must_be_2_to_AFFINE_BITS"),

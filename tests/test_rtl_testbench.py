@@ -84,12 +84,20 @@ def test_a_flipped_bit_of_an_expected_value_fails(copied: Path) -> None:
     assert play(copied).startswith("FAIL 1 of ")
 
 
+def test_a_damaged_descriptor_ends_the_run(copied: Path) -> None:
+    flip_bit(copied / "memory" / "descriptors.mem", DESCRIPTOR_WORDS + 3, 0)
+    assert play(copied, "-Ptestbench.IDLE_LIMIT=500").startswith("FAIL 0 of 0 values differ, 0 of ")
+
+
 def test_a_design_that_stops_ends_the_run(copied: Path) -> None:
     path = copied / "memory" / "descriptors.mem"
     lines = path.read_text().split()
     length = list(Descriptor.__dataclass_fields__).index("load_length")
     # The first descriptor waits for more codes than the image has, of both images and beyond.
-    lines[length] = f"{4 * int(lines[length], 16):08x}"
+    values = int(lines[length], 16)
+    lines[length] = f"{4 * values:08x}"
+    check = DESCRIPTOR_WORDS - 1
+    lines[check] = f"{int(lines[check], 16) - 3 * values & 0xFFFFFFFF:08x}"
     assert len(lines) % DESCRIPTOR_WORDS == 0
     path.write_text("\n".join(lines) + "\n")
     assert play(copied, "-Ptestbench.IDLE_LIMIT=500").startswith("FAIL 0 of 0 values differ, 0 of ")

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from module_bench import parameters_id, run_module_bench
 
 from quant.errors import BadInputError
-from rtl.library import library_sources
 from sim.benches.bench_activation_buffer import MUTATION_PARAMETERS
-from sim.runner import BenchRun, run_bench
 
 PARAMETERS: tuple[Mapping[str, int], ...] = (
     *MUTATION_PARAMETERS,
@@ -21,21 +20,9 @@ PARAMETERS: tuple[Mapping[str, int], ...] = (
 )
 
 
-def run(folder: Path, parameters: Mapping[str, int]) -> None:
-    run_bench(
-        BenchRun(
-            top="activation_buffer",
-            bench_module="sim.benches.bench_activation_buffer",
-            sources=library_sources(),
-            build_folder=folder,
-            parameters=parameters,
-        )
-    )
-
-
-@pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda parameters: "-".join(map(str, parameters.values())))
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=parameters_id)
 def test_every_code_reads_back_in_its_bank(tmp_path: Path, parameters: Mapping[str, int]) -> None:
-    run(tmp_path, parameters)
+    run_module_bench("activation_buffer", tmp_path, parameters)
 
 
 @pytest.mark.parametrize(
@@ -48,4 +35,4 @@ def test_every_code_reads_back_in_its_bank(tmp_path: Path, parameters: Mapping[s
 )
 def test_bad_parameters_stop_elaboration(tmp_path: Path, parameters: Mapping[str, int], sentence: str) -> None:
     with pytest.raises(BadInputError, match=f"Unknown module type: {sentence}\n"):
-        run(tmp_path, parameters)
+        run_module_bench("activation_buffer", tmp_path, parameters)

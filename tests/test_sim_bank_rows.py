@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from module_bench import parameters_id, run_module_bench
 
-from rtl.library import library_sources
 from sim.benches.bench_bank_rows import MUTATION_PARAMETERS
-from sim.runner import BenchRun, run_bench
 
 PARAMETERS: tuple[Mapping[str, int], ...] = (
     *MUTATION_PARAMETERS,
@@ -22,18 +21,6 @@ PARAMETERS: tuple[Mapping[str, int], ...] = (
 )
 
 
-def run(folder: Path, parameters: Mapping[str, int]) -> None:
-    run_bench(
-        BenchRun(
-            top="bank_rows",
-            bench_module="sim.benches.bench_bank_rows",
-            sources=library_sources(),
-            build_folder=folder,
-            parameters=parameters,
-        )
-    )
-
-
-@pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda parameters: "-".join(map(str, parameters.values())))
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=parameters_id)
 def test_every_bank_reads_its_row(tmp_path: Path, parameters: Mapping[str, int]) -> None:
-    run(tmp_path, parameters)
+    run_module_bench("bank_rows", tmp_path, parameters)

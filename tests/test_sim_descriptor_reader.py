@@ -6,24 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from module_bench import parameters_id, run_module_bench
 
-from rtl.library import library_sources
 from sim.benches.bench_descriptor_reader import MUTATION_PARAMETERS
-from sim.runner import BenchRun, run_bench
 
 PARAMETERS: tuple[Mapping[str, int], ...] = (
     *MUTATION_PARAMETERS,
-    {"WORDS": 45, "ADDRESS_BITS": 10},
+    {"WORDS": 45, "DEPTH": 450, "ADDRESS_BITS": 9},
+    {"WORDS": 2, "DEPTH": 1024, "ADDRESS_BITS": 10},
 )
 
 
-@pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda parameters: "-".join(map(str, parameters.values())))
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=parameters_id)
 def test_bench(parameters: Mapping[str, int], tmp_path: Path) -> None:
-    run = BenchRun(
-        top="descriptor_reader",
-        bench_module="sim.benches.bench_descriptor_reader",
-        sources=library_sources(),
-        parameters=parameters,
-        build_folder=tmp_path,
-    )
-    assert run_bench(run).passed > 0
+    assert run_module_bench("descriptor_reader", tmp_path, parameters).passed > 0

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from module_bench import parameters_id, run_module_bench
 
-from rtl.library import library_sources
 from sim.benches.bench_dot_lane import MUTATION_PARAMETERS
-from sim.runner import BenchRun, run_bench
 
 PARAMETERS: tuple[Mapping[str, int], ...] = (
     *MUTATION_PARAMETERS,
@@ -18,13 +17,6 @@ PARAMETERS: tuple[Mapping[str, int], ...] = (
 )
 
 
-@pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda parameters: "-".join(map(str, parameters.values())))
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=parameters_id)
 def test_bench(parameters: Mapping[str, int], tmp_path: Path) -> None:
-    run = BenchRun(
-        top="dot_lane",
-        bench_module="sim.benches.bench_dot_lane",
-        sources=library_sources(),
-        parameters=parameters,
-        build_folder=tmp_path,
-    )
-    assert run_bench(run).passed > 0
+    assert run_module_bench("dot_lane", tmp_path, parameters).passed > 0

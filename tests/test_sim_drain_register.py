@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from module_bench import parameters_id, run_module_bench
 
 from quant.errors import BadInputError
-from rtl.library import library_sources
 from sim.benches.bench_drain_register import MUTATION_PARAMETERS
-from sim.runner import BenchRun, run_bench
 
 PARAMETERS: tuple[Mapping[str, int], ...] = (
     *MUTATION_PARAMETERS,
@@ -20,21 +19,9 @@ PARAMETERS: tuple[Mapping[str, int], ...] = (
 )
 
 
-def run(folder: Path, parameters: Mapping[str, int]) -> int:
-    return run_bench(
-        BenchRun(
-            top="drain_register",
-            bench_module="sim.benches.bench_drain_register",
-            sources=library_sources(),
-            parameters=parameters,
-            build_folder=folder,
-        )
-    ).passed
-
-
-@pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda parameters: "-".join(map(str, parameters.values())))
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=parameters_id)
 def test_bench(parameters: Mapping[str, int], tmp_path: Path) -> None:
-    assert run(tmp_path, parameters) > 0
+    assert run_module_bench("drain_register", tmp_path, parameters).passed > 0
 
 
 @pytest.mark.parametrize(
@@ -46,4 +33,4 @@ def test_bench(parameters: Mapping[str, int], tmp_path: Path) -> None:
 )
 def test_bad_parameters_stop_elaboration(tmp_path: Path, parameters: dict[str, int], sentence: str) -> None:
     with pytest.raises(BadInputError, match=f"Unknown module type: {sentence}\n"):
-        run(tmp_path, parameters)
+        run_module_bench("drain_register", tmp_path, parameters)

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from module_bench import parameters_id, run_module_bench
 
-from rtl.library import library_sources
 from sim.benches.bench_drain_sequencer import MUTATION_PARAMETERS
-from sim.runner import BenchRun, run_bench
 
 PARAMETERS: tuple[Mapping[str, int], ...] = (
     *MUTATION_PARAMETERS,
@@ -17,18 +16,6 @@ PARAMETERS: tuple[Mapping[str, int], ...] = (
 )
 
 
-def run(folder: Path, parameters: Mapping[str, int]) -> int:
-    return run_bench(
-        BenchRun(
-            top="drain_sequencer",
-            bench_module="sim.benches.bench_drain_sequencer",
-            sources=library_sources(),
-            parameters=parameters,
-            build_folder=folder,
-        )
-    ).passed
-
-
-@pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda parameters: "-".join(map(str, parameters.values())))
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=parameters_id)
 def test_bench(parameters: Mapping[str, int], tmp_path: Path) -> None:
-    assert run(tmp_path, parameters) > 0
+    assert run_module_bench("drain_sequencer", tmp_path, parameters).passed > 0

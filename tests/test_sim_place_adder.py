@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from module_bench import parameters_id, run_module_bench
 
-from rtl.library import library_sources
 from sim.benches.bench_place_adder import MUTATION_PARAMETERS
-from sim.runner import BenchRun, run_bench
 
 PARAMETERS: tuple[Mapping[str, int], ...] = (
     *MUTATION_PARAMETERS,
@@ -21,18 +20,6 @@ PARAMETERS: tuple[Mapping[str, int], ...] = (
 )
 
 
-def run(folder: Path, parameters: Mapping[str, int]) -> None:
-    run_bench(
-        BenchRun(
-            top="place_adder",
-            bench_module="sim.benches.bench_place_adder",
-            sources=library_sources(),
-            build_folder=folder,
-            parameters=parameters,
-        )
-    )
-
-
-@pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda parameters: "-".join(map(str, parameters.values())))
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=parameters_id)
 def test_places_add_as_codes(tmp_path: Path, parameters: Mapping[str, int]) -> None:
-    run(tmp_path, parameters)
+    run_module_bench("place_adder", tmp_path, parameters)

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from module_bench import parameters_id, run_module_bench
 
-from rtl.library import library_sources
 from sim.benches.bench_pool_unit import MUTATION_PARAMETERS
-from sim.runner import BenchRun, run_bench
 
 PARAMETERS: tuple[Mapping[str, int], ...] = (
     *MUTATION_PARAMETERS,
@@ -19,13 +18,6 @@ PARAMETERS: tuple[Mapping[str, int], ...] = (
 )
 
 
-@pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda parameters: "-".join(map(str, parameters.values())))
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=parameters_id)
 def test_bench(parameters: Mapping[str, int], tmp_path: Path) -> None:
-    run = BenchRun(
-        top="pool_unit",
-        bench_module="sim.benches.bench_pool_unit",
-        sources=library_sources(),
-        parameters=parameters,
-        build_folder=tmp_path,
-    )
-    assert run_bench(run).passed > 0
+    assert run_module_bench("pool_unit", tmp_path, parameters).passed > 0

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 from fxpmath.objects import Fxp
+from module_bench import parameters_id, run_module_bench
 
-from rtl.library import library_sources
 from sim.benches.bench_requantizer import MUTATION_PARAMETERS, multiplier, requantized, word, wrapped
-from sim.runner import BenchRun, run_bench
 
 PARAMETERS: tuple[Mapping[str, int], ...] = (
     *MUTATION_PARAMETERS,
@@ -21,16 +20,9 @@ PARAMETERS: tuple[Mapping[str, int], ...] = (
 )
 
 
-@pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda parameters: "-".join(map(str, parameters.values())))
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=parameters_id)
 def test_bench(parameters: Mapping[str, int], tmp_path: Path) -> None:
-    run = BenchRun(
-        top="requantizer",
-        bench_module="sim.benches.bench_requantizer",
-        sources=library_sources(),
-        parameters=parameters,
-        build_folder=tmp_path,
-    )
-    assert run_bench(run).passed > 0
+    assert run_module_bench("requantizer", tmp_path, parameters).passed > 0
 
 
 def test_model_rounds_and_saturates_like_fxpmath() -> None:

@@ -3,22 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from module_bench import parameters_id, run_module_bench
 
 from quant.errors import BadInputError
-from rtl.library import library_sources
-from sim.runner import BenchRun, run_bench
-
-
-def run(folder: Path, parameters: dict[str, int]) -> None:
-    run_bench(
-        BenchRun(
-            top="stream_output",
-            bench_module="sim.benches.bench_stream_output",
-            sources=library_sources(),
-            build_folder=folder,
-            parameters=parameters,
-        )
-    )
 
 
 @pytest.mark.parametrize(
@@ -29,10 +16,10 @@ def run(folder: Path, parameters: dict[str, int]) -> None:
         {"VALUE_BITS": 20, "DATA_BITS": 32, "COUNT_BITS": 16},
         {"VALUE_BITS": 33, "DATA_BITS": 40, "COUNT_BITS": 3},
     ],
-    ids=lambda parameters: "-".join(map(str, parameters.values())),
+    ids=parameters_id,
 )
 def test_images_leave_whole_with_their_argmax(tmp_path: Path, parameters: dict[str, int]) -> None:
-    run(tmp_path, parameters)
+    run_module_bench("stream_output", tmp_path, parameters)
 
 
 @pytest.mark.parametrize(
@@ -46,4 +33,4 @@ def test_images_leave_whole_with_their_argmax(tmp_path: Path, parameters: dict[s
 )
 def test_bad_parameters_stop_elaboration(tmp_path: Path, parameters: dict[str, int], sentence: str) -> None:
     with pytest.raises(BadInputError, match=f"Unknown module type: {sentence}\n"):
-        run(tmp_path, parameters)
+        run_module_bench("stream_output", tmp_path, parameters)

@@ -3,22 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from module_bench import parameters_id, run_module_bench
 
 from quant.errors import BadInputError
-from rtl.library import library_sources
-from sim.runner import BenchRun, run_bench
-
-
-def run(folder: Path, parameters: dict[str, int]) -> None:
-    run_bench(
-        BenchRun(
-            top="weight_buffer",
-            bench_module="sim.benches.bench_weight_buffer",
-            sources=library_sources(),
-            build_folder=folder,
-            parameters=parameters,
-        )
-    )
 
 
 @pytest.mark.parametrize(
@@ -28,10 +15,10 @@ def run(folder: Path, parameters: dict[str, int]) -> None:
         {"IN_LANES": 3, "OUT_LANES": 5, "CODE_BITS": 8, "DEPTH": 7, "ADDRESS_BITS": 5},
         {"IN_LANES": 16, "OUT_LANES": 16, "CODE_BITS": 8, "DEPTH": 8, "ADDRESS_BITS": 3},
     ],
-    ids=lambda parameters: "-".join(map(str, parameters.values())),
+    ids=parameters_id,
 )
 def test_words_of_weights_read_back(tmp_path: Path, parameters: dict[str, int]) -> None:
-    run(tmp_path, parameters)
+    run_module_bench("weight_buffer", tmp_path, parameters)
 
 
 @pytest.mark.parametrize(
@@ -45,4 +32,4 @@ def test_words_of_weights_read_back(tmp_path: Path, parameters: dict[str, int]) 
 )
 def test_bad_parameters_stop_elaboration(tmp_path: Path, parameters: dict[str, int], sentence: str) -> None:
     with pytest.raises(BadInputError, match=f"Unknown module type: {sentence}\n"):
-        run(tmp_path, parameters)
+        run_module_bench("weight_buffer", tmp_path, parameters)

@@ -10,9 +10,12 @@
 // stream_output sends them out.
 // There are two tensor buffers A and B, so that a layer reads windows from one and its shortcut from the other in the same clock; where
 // both lie in one buffer the layer is `serial`: it drains a sweep before it begins the next.
+// descriptor_check refuses what it was not made for. Between two images memory_loader may fill a memory from the input stream.
+// layer_counters keeps what each layer took.
 //
-// Pipeline of one word (clock): 0 walk, 1 bank rows and buffer read, 2 turn and gate, 3 lanes and tree, 4 accumulate, 5 capture if it
-// was the sweep's last; then of its sums: 6 drain, affine and shortcut read, 7 to 9 requantize, 10 accept, 11 write.
+// Pipeline of one word (clock): 0 walk, 1 bank rows, buffer and weight read, 2 turn and gate, 3 lanes and tree, 4 accumulate, 5 capture
+// if it was the sweep's last; then of its sums: 6 drain, affine and shortcut read, 7 to 12 requantize, 13 accept, 14 write. TREE_STAGES
+// clocks more lie between 3 and 4 in the lanes, none in the pool unit.
 //
 // Latency: an image takes what the descriptors make of it; see docs/hardware.md.
 //
@@ -26,6 +29,7 @@ module accelerator #(
     parameter CODE_BITS = 8,    // bits of a code, 2 to 8
     parameter MIN_FORM = 1,     // 1: minimum lanes, 0: one's complement lanes
     parameter DOT_SPLIT = 0,    // weight bits of the lower half of the lanes in split dot products, 0 for none
+    parameter TREE_STAGES = 0,  // register levels among those of the lanes' trees, 0 to 2
     // widths, derived from the network by rtl/parameters.py
     parameter ACC_BITS = 24,     // bits of a sum
     parameter DIGITS = 3,        // signed digits of a multiplier, 1 to 9
@@ -48,9 +52,13 @@ module accelerator #(
     parameter DESCRIPTOR_DEPTH = 128,
     parameter DESCRIPTOR_ADDRESS_BITS = 7,
     parameter DESCRIPTOR_FILE = "",
-    // counters
+    parameter WEIGHT_REGISTER = 0,     // 1: a register behind the weight memory
+    parameter MEMORY_STYLE = 0,        // of every memory on an FPGA: 0 as synthesis decides, 1 block RAM, 2 distributed
+    // counts
     parameter COUNT_BITS = 16,  // bits of every size and count in a descriptor
-    parameter INDEX_BITS = 8    // bits of a descriptor's index
+    parameter INDEX_BITS = 8,   // bits of a descriptor's index
+    parameter COUNTERS = 2,     // 0: none, 1: all but effective taps, 2: all
+    parameter [31:0] SIGNATURE = 32'd0  // of the parameters that descriptors are made for, see descriptor_check
 ) (
     input wire clk,
     input wire rst,
@@ -65,17 +73,31 @@ module accelerator #(
     input wire m_axis_tready,
     output wire m_axis_tlast,
     output wire [COUNT_BITS-1:0] m_axis_tuser,
+    // control
+    input wire run,                 // 1: images are taken up as they come
+    input wire load_start,          // the next packet is for a memory: 1 descriptors, 2 weights, 3 affine
+    input wire [1:0] load_memory,
+    input wire [31:0] load_address,
+    output wire loading,
+    output wire [31:0] loaded_words,
+    output wire load_error,
     // status
     output wire busy,
+    output wire image_waiting,
     output wire image_done,
     output wire tlast_error,
+    output wire halted,
+    // counters, see layer_counters
+    input wire counter_read,
+    input wire [INDEX_BITS-1:0] counter_row,
+    output wire [8*48-1:0] counter_data,
     // trace: the values a layer produces, in the order of the stream, the first lowest, as they are stored or sent
     output wire trace_valid,
     output wire [INDEX_BITS-1:0] trace_layer,
     output wire [$clog2(DRAIN_LANES+1)-1:0] trace_count,
     output wire [DRAIN_LANES*OUT_BITS-1:0] trace_values
 );
-    localparam DESCRIPTOR_WORDS = 45;
+    localparam DESCRIPTOR_WORDS = 46;
     localparam MULTIPLIER_BITS = DIGITS * 7;
     localparam RECORD_BITS = MULTIPLIER_BITS + CONST_BITS;
     localparam AFFINE_WORD_BITS = DRAIN_LANES * RECORD_BITS;
@@ -87,6 +109,7 @@ module accelerator #(
     localparam ROWS_BITS = IN_LANES * ACTIVATION_ADDRESS_BITS;
     localparam LANE_COUNT_BITS = $clog2(IN_LANES + 1);
     localparam DRAIN_COUNT_BITS = $clog2(DRAIN_LANES + 1);
+    localparam CHANNEL_COUNT_BITS = $clog2(OUT_LANES + 1);
     localparam CROSSING_COUNT = CROSSINGS > 0 ? CROSSINGS : 1;
 
     // Words of a descriptor.
@@ -135,6 +158,7 @@ module accelerator #(
     localparam DRAIN_CLOCKS = 42;
     localparam BUFFERS = 43;
     localparam LOAD_LENGTH = 44;
+    // Word 45 makes the sum of all words the signature.
 
     generate
         if (OUT_BITS <= INPUT_BITS) begin : gen_check_out_bits
@@ -150,6 +174,65 @@ module accelerator #(
 
     genvar index;
 
+    // ---- memories from the stream ----------------------------------------------------------------------------------------
+    wire packet_waits;
+    wire hold;
+    wire packet_ready;
+    wire mid_image;
+    wire no_image;
+    wire between_images;
+    wire image_stream_ready;
+    wire load_descriptor;
+    wire [31:0] load_descriptor_data;
+    wire [OUT_LANES-1:0] load_weights;
+    wire [X_BITS-1:0] load_weights_data;
+    wire [DRAIN_LANES-1:0] load_affine;
+    wire [RECORD_BITS-1:0] load_affine_data;
+    // Each memory takes as many bits of it as it has addresses.
+    /* verilator lint_off UNUSEDSIGNAL */
+    wire [31:0] load_word;
+    /* verilator lint_on UNUSEDSIGNAL */
+
+    // A packet that waits stops the stream behind the image that is arriving.
+    assign between_images = packet_waits && !mid_image;
+    assign s_axis_tready = hold ? packet_ready : image_stream_ready && !between_images;
+
+    memory_loader #(
+        .DATA_BITS (INPUT_BITS),
+        .WIDTH_1   (32),
+        .SLICES_1  (1),
+        .DEPTH_1   (DESCRIPTOR_DEPTH),
+        .WIDTH_2   (X_BITS),
+        .SLICES_2  (OUT_LANES),
+        .DEPTH_2   (WEIGHT_DEPTH),
+        .WIDTH_3   (RECORD_BITS),
+        .SLICES_3  (DRAIN_LANES),
+        .DEPTH_3   (AFFINE_DEPTH)
+    ) u_packets (
+        .clk            (clk),
+        .rst            (rst),
+        .start          (load_start),
+        .memory         (load_memory),
+        .address        (load_address),
+        .busy           (loading),
+        .words          (loaded_words),
+        .error          (load_error),
+        .waiting        (packet_waits),
+        .idle           (no_image && !busy),
+        .hold           (hold),
+        .s_axis_tdata   (s_axis_tdata),
+        .s_axis_tvalid  (s_axis_tvalid && hold),
+        .s_axis_tready  (packet_ready),
+        .s_axis_tlast   (s_axis_tlast),
+        .write_address  (load_word),
+        .write_enable_1 (load_descriptor),
+        .write_data_1   (load_descriptor_data),
+        .write_enable_2 (load_weights),
+        .write_data_2   (load_weights_data),
+        .write_enable_3 (load_affine),
+        .write_data_3   (load_affine_data)
+    );
+
     // ---- descriptor ------------------------------------------------------------------------------------------------------
     wire fetch;
     wire fetch_rewind;
@@ -160,6 +243,10 @@ module accelerator #(
     wire [DESCRIPTOR_ADDRESS_BITS-1:0] descriptor_address;
     wire [31:0] descriptor_word;
     wire [DESCRIPTOR_WORDS*32-1:0] next_fields;
+    wire [31:0] next_sum;
+    wire next_beyond;
+    wire legal;
+    wire configuring;
     reg [DESCRIPTOR_WORDS*32-1:0] fields_q;
     // Fields are 32 bits wide in memory; each is used at the width of what it counts.
     /* verilator lint_off UNUSEDSIGNAL */
@@ -224,12 +311,13 @@ module accelerator #(
         .WIDTH        (32),
         .DEPTH        (DESCRIPTOR_DEPTH),
         .ADDRESS_BITS (DESCRIPTOR_ADDRESS_BITS),
-        .INIT_FILE    (DESCRIPTOR_FILE)
+        .INIT_FILE    (DESCRIPTOR_FILE),
+        .STYLE        (MEMORY_STYLE)
     ) u_descriptors (
         .clk           (clk),
-        .write_enable  (1'b0),
-        .write_address ({DESCRIPTOR_ADDRESS_BITS{1'b0}}),
-        .write_data    (32'd0),
+        .write_enable  (load_descriptor),
+        .write_address (load_word[DESCRIPTOR_ADDRESS_BITS-1:0]),
+        .write_data    (load_descriptor_data),
         .read_enable   (descriptor_read),
         .read_address  (descriptor_address),
         .read_data     (descriptor_word)
@@ -237,43 +325,76 @@ module accelerator #(
 
     descriptor_reader #(
         .WORDS        (DESCRIPTOR_WORDS),
+        .DEPTH        (DESCRIPTOR_DEPTH),
         .ADDRESS_BITS (DESCRIPTOR_ADDRESS_BITS)
     ) u_reader (
         .clk          (clk),
-        .rst          (rst),
+        .rst          (rst || hold),
         .start        (fetch),
         .rewind       (fetch_rewind),
         .done         (fetched),
         .read_enable  (descriptor_read),
         .read_address (descriptor_address),
         .read_data    (descriptor_word),
-        .fields       (next_fields)
+        .fields       (next_fields),
+        .sum          (next_sum),
+        .beyond       (next_beyond)
+    );
+
+    descriptor_check #(
+        .SIGNATURE  (SIGNATURE),
+        .COUNT_BITS (COUNT_BITS)
+    ) u_check (
+        .first           (configuring),
+        .beyond          (next_beyond),
+        .sum             (next_sum),
+        .source_planes   (next_field[SOURCE_PLANES][COUNT_BITS-1:0]),
+        .kernel_height   (next_field[KERNEL_HEIGHT][COUNT_BITS-1:0]),
+        .segments        (next_field[SEGMENTS][COUNT_BITS-1:0]),
+        .segment_codes   (next_field[SEGMENT_CODES][COUNT_BITS-1:0]),
+        .layer_pool      (next_field[FLAGS][1]),
+        .out_height      (next_field[OUT_HEIGHT][COUNT_BITS-1:0]),
+        .out_width       (next_field[OUT_WIDTH][COUNT_BITS-1:0]),
+        .digit_words     (next_field[DIGIT_WORDS][COUNT_BITS-1:0]),
+        .source_buffer   (next_field[BUFFERS][1:0]),
+        .shortcut_buffer (next_field[BUFFERS][3:2]),
+        .load_length     (next_field[LOAD_LENGTH]),
+        .out_channels    (next_field[OUT_CHANNELS][COUNT_BITS-1:0]),
+        .target_planes   (next_field[TARGET_PLANES][COUNT_BITS-1:0]),
+        .legal           (legal)
     );
 
     // ---- control ---------------------------------------------------------------------------------------------------------
     wire begin_layer;
     wire layer_done;
+    wire end_layer;
     wire image_ready;
+    assign image_waiting = image_ready;
     wire release_image;
 
     sequencer #(
         .INDEX_BITS (INDEX_BITS)
     ) u_sequencer (
         .clk           (clk),
-        .rst           (rst),
+        .rst           (rst || hold),
+        .run           (run),
         .fetch         (fetch),
         .fetch_rewind  (fetch_rewind),
         .fetched       (fetched),
+        .legal         (legal),
         .layer_last    (layer_last),
+        .configuring   (configuring),
         .configure     (configure),
         .image_ready   (image_ready),
         .release_image (release_image),
         .take          (take),
         .begin_layer   (begin_layer),
         .layer_done    (layer_done),
+        .end_layer     (end_layer),
         .layer_index   (trace_layer),
         .image_done    (image_done),
-        .busy          (busy)
+        .busy          (busy),
+        .halted        (halted)
     );
 
     // ---- images ----------------------------------------------------------------------------------------------------------
@@ -291,12 +412,14 @@ module accelerator #(
         .COUNT_BITS   (COUNT_BITS)
     ) u_loader (
         .clk           (clk),
-        .rst           (rst),
+        .rst           (rst || hold),
         .s_axis_tdata  (s_axis_tdata),
-        .s_axis_tvalid (s_axis_tvalid),
-        .s_axis_tready (s_axis_tready),
+        .s_axis_tvalid (s_axis_tvalid && !hold && !between_images),
+        .s_axis_tready (image_stream_ready),
         .s_axis_tlast  (s_axis_tlast),
         .tlast_error   (tlast_error),
+        .mid_image     (mid_image),
+        .empty         (no_image),
         .configure     (configure),
         .length        (next_field[LOAD_LENGTH]),
         .line_step     (next_place[TARGET_LINE_STEP]),
@@ -397,17 +520,19 @@ module accelerator #(
         .word_bit            (word_bit)
     );
 
-    // A sweep's end travels beside its last word until its sums are complete, four clocks behind the walker's outputs.
+    // A sweep's end travels beside its last word until its sums are complete: four clocks behind the walker's outputs in the pool unit,
+    // TREE_STAGES more in the lanes. A pool layer's end that travels on is gone long before the next layer begins.
     localparam END_BITS = COUNT_BITS + 1;
-    localparam END_CLOCKS = 5;
+    localparam POOL_END_CLOCKS = 5;
+    localparam END_CLOCKS = POOL_END_CLOCKS + TREE_STAGES;
     reg [END_CLOCKS-1:0] ended_q;
     reg [END_CLOCKS*END_BITS-1:0] ends_q;
     wire capture;
     wire [COUNT_BITS-1:0] captured_channels;
     wire captured_starts_pixel;
-    assign capture = ended_q[END_CLOCKS-1];
-    assign captured_starts_pixel = ends_q[END_CLOCKS*END_BITS-1];
-    assign captured_channels = ends_q[END_CLOCKS*END_BITS-2:(END_CLOCKS-1)*END_BITS];
+    assign capture = layer_pool ? ended_q[POOL_END_CLOCKS-1] : ended_q[END_CLOCKS-1];
+    assign {captured_starts_pixel, captured_channels} = layer_pool
+        ? ends_q[POOL_END_CLOCKS*END_BITS-1:(POOL_END_CLOCKS-1)*END_BITS] : ends_q[END_CLOCKS*END_BITS-1:(END_CLOCKS-1)*END_BITS];
 
     always @(posedge clk) begin
         ended_q <= rst ? {END_CLOCKS{1'b0}} : {ended_q[END_CLOCKS-2:0], sweep_done};
@@ -469,7 +594,8 @@ module accelerator #(
                 .LANES        (IN_LANES),
                 .CODE_BITS    (CODE_BITS),
                 .DEPTH        (DEPTH),
-                .ADDRESS_BITS (ACTIVATION_ADDRESS_BITS)
+                .ADDRESS_BITS (ACTIVATION_ADDRESS_BITS),
+                .STYLE        (MEMORY_STYLE)
             ) u_buffer (
                 .clk          (clk),
                 .write_enable (own_write ? (IS_IMAGE ? image_write_enable : result_write_enable) : {IN_LANES{1'b0}}),
@@ -485,7 +611,6 @@ module accelerator #(
     // What a word is travels beside its reads.
     reg [1:0] tap_buffer_q;
     reg [BANK_BITS-1:0] tap_bank_q;
-    reg [WEIGHT_ADDRESS_BITS-1:0] weight_address_q;
     reg valid_q;
     reg first_q;
     reg double_q;
@@ -507,7 +632,6 @@ module accelerator #(
         if (word_valid) begin
             tap_buffer_q <= source_buffer == 2'd0 ? {1'b0, read_half} : source_buffer;
             tap_bank_q <= word_bank;
-            weight_address_q <= word_weight_address;
             first_q <= word_first;
             double_q <= word_double;
             subtract_q <= word_subtract;
@@ -517,7 +641,8 @@ module accelerator #(
             first_qq <= first_q;
             double_qq <= double_q;
             subtract_qq <= subtract_q;
-            bit_select_qq <= {{(CODE_BITS-1){1'b0}}, 1'b1} << bit_q;
+            // No bit in layers without dot products, so that the dot lanes stay at 0.
+            bit_select_qq <= {{(CODE_BITS-1){1'b0}}, layer_dot} << bit_q;
             operands_qq <= doubled_operands;
         end
     end
@@ -562,7 +687,10 @@ module accelerator #(
     endgenerate
 
     // ---- sums ------------------------------------------------------------------------------------------------------------
+    wire [W_BITS-1:0] read_weights;
     wire [W_BITS-1:0] weights;
+    wire weight_read;
+    wire [WEIGHT_ADDRESS_BITS-1:0] weight_read_address;
     wire [OUT_LANES*ACC_BITS-1:0] lane_acc;
     wire [POOL_LANES*ACC_BITS-1:0] pool_acc;
     wire [OUT_LANES*ACC_BITS-1:0] wide_pool_acc;
@@ -575,24 +703,52 @@ module accelerator #(
         .CODE_BITS    (CODE_BITS),
         .DEPTH        (WEIGHT_DEPTH),
         .ADDRESS_BITS (WEIGHT_ADDRESS_BITS),
-        .INIT_FILE    (WEIGHT_FILE)
+        .INIT_FILE    (WEIGHT_FILE),
+        .STYLE        (MEMORY_STYLE)
     ) u_weights (
         .clk           (clk),
-        .write_enable  (1'b0),
-        .write_address ({WEIGHT_ADDRESS_BITS{1'b0}}),
-        .write_data    ({W_BITS{1'b0}}),
-        .read_enable   (valid_q && !layer_pool),
-        .read_address  (weight_address_q),
-        .read_data     (weights)
+        .write_enable  (load_weights),
+        .write_address (load_word[WEIGHT_ADDRESS_BITS-1:0]),
+        .write_data    ({OUT_LANES{load_weights_data}}),
+        .read_enable   (weight_read),
+        .read_address  (weight_read_address),
+        .read_data     (read_weights)
     );
 
+    // The weights meet their codes, which are turned and gated meanwhile, in the clock after next. Either the address waits a clock, or
+    // the word does: a block RAM takes a third of a clock to give its data, and has that register inside.
+    generate
+        if (WEIGHT_REGISTER) begin : gen_word_waits
+            reg [W_BITS-1:0] weights_q;
+            assign weight_read = word_valid && !layer_pool;
+            assign weight_read_address = word_weight_address;
+            assign weights = weights_q;
+
+            always @(posedge clk) begin
+                weights_q <= read_weights;
+            end
+        end else begin : gen_address_waits
+            reg [WEIGHT_ADDRESS_BITS-1:0] weight_address_q;
+            assign weight_read = valid_q && !layer_pool;
+            assign weight_read_address = weight_address_q;
+            assign weights = read_weights;
+
+            always @(posedge clk) begin
+                if (word_valid) begin
+                    weight_address_q <= word_weight_address;
+                end
+            end
+        end
+    endgenerate
+
     lane_array #(
-        .IN_LANES  (IN_LANES),
-        .OUT_LANES (OUT_LANES),
-        .CODE_BITS (CODE_BITS),
-        .ACC_BITS  (ACC_BITS),
-        .MIN_FORM  (MIN_FORM),
-        .DOT_SPLIT (DOT_SPLIT)
+        .IN_LANES    (IN_LANES),
+        .OUT_LANES   (OUT_LANES),
+        .CODE_BITS   (CODE_BITS),
+        .ACC_BITS    (ACC_BITS),
+        .MIN_FORM    (MIN_FORM),
+        .DOT_SPLIT   (DOT_SPLIT),
+        .TREE_STAGES (TREE_STAGES)
     ) u_lanes (
         .clk           (clk),
         .rst           (rst),
@@ -677,12 +833,14 @@ module accelerator #(
         .WIDTH        (AFFINE_WORD_BITS),
         .DEPTH        (AFFINE_DEPTH),
         .ADDRESS_BITS (AFFINE_ADDRESS_BITS),
-        .INIT_FILE    (AFFINE_FILE)
+        .SLICES       (DRAIN_LANES),
+        .INIT_FILE    (AFFINE_FILE),
+        .STYLE        (MEMORY_STYLE)
     ) u_affine (
         .clk           (clk),
-        .write_enable  (1'b0),
-        .write_address ({AFFINE_ADDRESS_BITS{1'b0}}),
-        .write_data    ({AFFINE_WORD_BITS{1'b0}}),
+        .write_enable  (load_affine),
+        .write_address (load_word[AFFINE_ADDRESS_BITS-1:0]),
+        .write_data    ({DRAIN_LANES{load_affine_data}}),
         .read_enable   (issue && advance),
         .read_address  (issue_address),
         .read_data     (affine_word)
@@ -710,13 +868,13 @@ module accelerator #(
         .line_step  (place[SHORTCUT_LINE_STEP]),
         .channels   (field[OUT_CHANNELS][COUNT_BITS-1:0]),
         .width      (field[OUT_WIDTH][COUNT_BITS-1:0]),
-        .step       (issue && advance),
+        .step       (shortcut_read),
         .count      (issue_codes),
         .place      (shortcut_place)
     );
 
-    // Beside the reads, then beside the three stages of the requantizers: how many values, and whether a sweep ends with them.
-    localparam STAGES = 4;
+    // Beside the reads, then beside the six stages of the requantizers: how many values, and whether a sweep ends with them.
+    localparam STAGES = 7;
     reg acc_valid_q;
     reg [1:0] shortcut_buffer_q;
     reg [BANK_BITS-1:0] shortcut_bank_q;
@@ -733,8 +891,9 @@ module accelerator #(
         end else if (advance) begin
             acc_valid_q <= issue;
         end
-        if (issue && advance) begin
-            shortcut_buffer_q <= shortcut_buffer == 2'd0 ? {1'b0, read_half} : shortcut_buffer;
+        // The same through a layer. The image memory where there is no shortcut: it stands still unless the layer reads the image.
+        shortcut_buffer_q <= shortcut_buffer == 2'd0 ? {1'b0, read_half} : shortcut_buffer;
+        if (shortcut_read) begin
             shortcut_bank_q <= shortcut_place[BANK_BITS-1:0];
         end
         if (advance) begin
@@ -758,7 +917,7 @@ module accelerator #(
         .amount   (shortcut_bank_q),
         .out_data (shortcut_word)
     );
-    assign shortcut_codes = layer_shortcut ? shortcut_word[DRAIN_LANES*CODE_BITS-1:0] : {(DRAIN_LANES*CODE_BITS){1'b0}};
+    assign shortcut_codes = shortcut_word[DRAIN_LANES*CODE_BITS-1:0];
 
     // The next sweep's reads may replace the shortcut's word while its values wait here, so stalled values keep their own copy.
     reg stalled_q;
@@ -772,6 +931,10 @@ module accelerator #(
             kept_codes_q <= shortcut_codes;
         end
     end
+
+    // A layer without a shortcut takes none of what was read, by digits of 0: the codes come late enough.
+    wire [MULTIPLIER_BITS-1:0] used_digits;
+    assign used_digits = layer_shortcut ? shortcut_digits[MULTIPLIER_BITS-1:0] : {MULTIPLIER_BITS{1'b0}};
 
     // The requantizers move together.
     /* verilator lint_off UNUSEDSIGNAL */
@@ -801,7 +964,7 @@ module accelerator #(
                 .in_acc                 (acc[(index+1)*ACC_BITS-1:index*ACC_BITS]),
                 .in_multiplier          (record[RECORD_BITS-1:CONST_BITS]),
                 .in_shortcut            (in_shortcuts[(index+1)*CODE_BITS-1:index*CODE_BITS]),
-                .in_shortcut_multiplier (shortcut_digits[MULTIPLIER_BITS-1:0]),
+                .in_shortcut_multiplier (used_digits),
                 .in_constant            (record[CONST_BITS-1:0]),
                 .in_shift               (field[SHIFT][4:0]),
                 .in_clamp               (layer_clamp),
@@ -876,23 +1039,105 @@ module accelerator #(
         .m_axis_tuser  (m_axis_tuser)
     );
 
-    // Sweeps whose last value has not been accepted yet; one can end each clock, and each is on its way for 11 clocks.
-    reg [3:0] sweeps_q;
+    // Sweeps whose last value has not been accepted yet; one can end each clock, and each is on its way for 14 + TREE_STAGES clocks.
+    reg [4:0] sweeps_q;
     wire accepted;
     wire sweep_accepted;
     assign accepted = result_valid && result_ready;
     assign sweep_accepted = accepted && result_last;
-    assign layer_done = !walking && sweeps_q == 4'd0 && !writer_busy;
+    assign layer_done = !walking && sweeps_q == 5'd0 && !writer_busy;
 
     always @(posedge clk) begin
         if (rst) begin
-            sweeps_q <= 4'd0;
+            sweeps_q <= 5'd0;
         end else if (sweep_done && !sweep_accepted) begin
-            sweeps_q <= sweeps_q + 4'd1;
+            sweeps_q <= sweeps_q + 5'd1;
         end else if (sweep_accepted && !sweep_done) begin
-            sweeps_q <= sweeps_q - 4'd1;
+            sweeps_q <= sweeps_q - 5'd1;
         end
     end
+
+    // ---- counters --------------------------------------------------------------------------------------------------------
+    generate
+        if (COUNTERS > 0) begin : gen_counters
+            localparam LANES_BITS = $clog2(IN_LANES * OUT_LANES + 1);
+            reg [LANE_COUNT_BITS-1:0] codes_q;
+            reg [LANE_COUNT_BITS-1:0] codes_qq;
+            reg [CHANNEL_COUNT_BITS-1:0] channels_q;
+            reg [CHANNEL_COUNT_BITS-1:0] channels_qq;
+            reg [LANE_COUNT_BITS-1:0] writes;
+            wire [LANES_BITS-1:0] busy_lanes;
+            wire [LANES_BITS-1:0] effective_taps;
+            integer bank;
+
+            // Beside the word, whose sweep's channels stand in the first of `ends_q`.
+            always @(posedge clk) begin
+                if (word_valid) begin
+                    codes_q <= word_codes;
+                    channels_q <= ends_q[CHANNEL_COUNT_BITS-1:0];
+                end
+                if (valid_q) begin
+                    codes_qq <= codes_q;
+                    channels_qq <= channels_q;
+                end
+            end
+
+            always @* begin
+                writes = {LANE_COUNT_BITS{1'b0}};
+                for (bank = 0; bank < IN_LANES; bank = bank + 1) begin
+                    writes = writes + {{(LANE_COUNT_BITS-1){1'b0}}, result_write_enable[bank]};
+                end
+            end
+
+            lane_counter #(
+                .IN_LANES       (IN_LANES),
+                .OUT_LANES      (OUT_LANES),
+                .CODE_BITS      (CODE_BITS),
+                .EFFECTIVE_TAPS (COUNTERS > 1)
+            ) u_lane_counter (
+                .clk            (clk),
+                .rst            (rst),
+                .in_valid       (valid_qq),
+                .in_pool        (layer_pool),
+                .in_dot         (layer_dot),
+                .in_split       (layer_split),
+                .in_bit_select  (bit_select_qq),
+                .in_codes       (codes_qq),
+                .in_channels    (channels_qq),
+                .in_x           (operands_qq),
+                .in_w           (weights),
+                .busy_lanes     (busy_lanes),
+                .effective_taps (effective_taps)
+            );
+
+            layer_counters #(
+                .ROWS         (1 << INDEX_BITS),
+                .ROW_BITS     (INDEX_BITS),
+                .COUNTER_BITS (48),
+                .WRITE_BITS   (LANE_COUNT_BITS),
+                .LANE_BITS    (LANES_BITS),
+                .STYLE        (MEMORY_STYLE)
+            ) u_counters (
+                .clk               (clk),
+                .rst               (rst),
+                .running           (busy),
+                .end_layer         (end_layer),
+                .layer             (trace_layer),
+                .activation_read   (word_valid),
+                .weight_read       (weight_read),
+                .shortcut_read     (shortcut_read),
+                .affine_read       (issue && advance),
+                .activation_writes (writes),
+                .busy_lanes        (busy_lanes),
+                .effective_taps    (effective_taps),
+                .read_enable       (counter_read),
+                .read_row          (counter_row),
+                .read_data         (counter_data)
+            );
+        end else begin : gen_no_counters
+            assign counter_data = 384'd0;
+        end
+    endgenerate
 
     assign trace_valid = accepted;
     assign trace_count = result_count;

@@ -11,7 +11,8 @@ module activation_buffer #(
     parameter LANES = 4,        // banks, >= 1
     parameter CODE_BITS = 8,    // bits of a code, 2 to 8
     parameter DEPTH = 1024,     // rows, >= 1
-    parameter ADDRESS_BITS = 10 // bits of a row
+    parameter ADDRESS_BITS = 10, // bits of a row
+    parameter STYLE = 0         // as ram: 0, 1 or 2
 ) (
     input wire clk,
     // write port, bank i at bit or slice i
@@ -38,7 +39,8 @@ module activation_buffer #(
             ram #(
                 .WIDTH        (CODE_BITS),
                 .DEPTH        (DEPTH),
-                .ADDRESS_BITS (ADDRESS_BITS)
+                .ADDRESS_BITS (ADDRESS_BITS),
+                .STYLE        (STYLE)
             ) u_ram (
                 .clk           (clk),
                 .write_enable  (write_enable[i]),

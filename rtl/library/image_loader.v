@@ -24,6 +24,8 @@ module image_loader #(
     output wire s_axis_tready,
     input wire s_axis_tlast,
     output wire tlast_error,
+    output wire mid_image,  // some values of an image have been accepted, but not all
+    output wire empty,      // no value of any image is here
     // the image, taken at configure; places are {row, bank}
     input wire configure,
     input wire [31:0] length,
@@ -55,7 +57,8 @@ module image_loader #(
     reg write_half_q;
     reg read_half_q;
     reg loading_q;
-    reg ended_q;  // all values of the image have left the stream's port
+    reg ended_q;    // all values of the image have left the stream's port
+    reg arrived_q;  // its first value has been accepted
 
     wire begin_image;
     wire image_ended;
@@ -68,6 +71,7 @@ module image_loader #(
     assign begin_image = configured_q && !loading_q && !full_q[write_half_q];
     assign image_ended = loading_q && ended_q && !writer_busy;
     assign ready = full_q[read_half_q];
+    assign empty = full_q == 2'b00 && !arrived_q;
     assign read_half = read_half_q;
     assign write_half = write_half_q;
 
@@ -85,6 +89,7 @@ module image_loader #(
             write_half_q <= 1'b0;
             read_half_q <= 1'b0;
             loading_q <= 1'b0;
+            arrived_q <= 1'b0;
         end else begin
             if (configure) begin
                 configured_q <= 1'b1;
@@ -96,6 +101,11 @@ module image_loader #(
                 loading_q <= 1'b0;
                 full_q[write_half_q] <= 1'b1;
                 write_half_q <= !write_half_q;
+            end
+            if (s_axis_tvalid && s_axis_tready) begin
+                arrived_q <= 1'b1;
+            end else if (image_ended) begin
+                arrived_q <= 1'b0;
             end
             if (stream_done) begin
                 ended_q <= 1'b1;
@@ -120,6 +130,7 @@ module image_loader #(
         .length        (length_q),
         .done          (stream_done),
         .tlast_error   (tlast_error),
+        .mid_image     (mid_image),
         .out_valid     (value_valid),
         .out_ready     (value_ready),
         .out_value     (value)

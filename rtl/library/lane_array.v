@@ -3,17 +3,18 @@
 //
 // Every output lane sees the same in_x and its own slice of in_w (output lane o, input lane i at code o * IN_LANES + i), so one
 // activation read feeds OUT_LANES output channels. In the min form the sum of x, which turns sums of minima into distances, is
-// computed once for all lanes by a tree and an accumulator of its own (adder taps only); see drain_register.
+// computed once for all lanes by a tree_pipeline and an accumulator of its own (adder taps only); see drain_register.
 //
-// Latency: 2 clocks from the inputs to acc and sum_x (as processing_element).
+// Latency: 2 + TREE_STAGES clocks from the inputs to acc and sum_x (as processing_element).
 // Example (IN_LANES = OUT_LANES = 2, min form): x = 3, 9; w = (7, 2), (3, 9): acc = 5, 12; sum of x = 12.
 module lane_array #(
-    parameter IN_LANES  = 16, // taps per clock and output lane, at least 1
-    parameter OUT_LANES = 16, // output channels at once, at least 1
-    parameter CODE_BITS = 8,  // width of a code, 2 to 8
-    parameter ACC_BITS  = 24, // width of a sum, more than CODE_BITS + $clog2(IN_LANES)
-    parameter MIN_FORM  = 1,  // 1: minimum_lane (ASIC), 0: complement_lane (FPGA)
-    parameter DOT_SPLIT = 0   // as in processing_element
+    parameter IN_LANES    = 16, // taps per clock and output lane, at least 1
+    parameter OUT_LANES   = 16, // output channels at once, at least 1
+    parameter CODE_BITS   = 8,  // width of a code, 2 to 8
+    parameter ACC_BITS    = 24, // width of a sum, more than CODE_BITS + $clog2(IN_LANES)
+    parameter MIN_FORM    = 1,  // 1: minimum_lane (ASIC), 0: complement_lane (FPGA)
+    parameter DOT_SPLIT   = 0,  // as in processing_element
+    parameter TREE_STAGES = 0   // as in processing_element
 ) (
     input  wire                                                clk,
     input  wire                                                rst,           // synchronous, high
@@ -43,11 +44,12 @@ module lane_array #(
     generate
         for (o = 0; o < OUT_LANES; o = o + 1) begin : gen_element
             processing_element #(
-                .IN_LANES  (IN_LANES),
-                .CODE_BITS (CODE_BITS),
-                .ACC_BITS  (ACC_BITS),
-                .MIN_FORM  (MIN_FORM),
-                .DOT_SPLIT (DOT_SPLIT)
+                .IN_LANES    (IN_LANES),
+                .CODE_BITS   (CODE_BITS),
+                .ACC_BITS    (ACC_BITS),
+                .MIN_FORM    (MIN_FORM),
+                .DOT_SPLIT   (DOT_SPLIT),
+                .TREE_STAGES (TREE_STAGES)
             ) u_element (
                 .clk           (clk),
                 .rst           (rst),
@@ -69,33 +71,27 @@ module lane_array #(
         if (MIN_FORM) begin : gen_sum_x
             localparam SUM_BITS = CODE_BITS + $clog2(IN_LANES);
 
-            wire                adder_valid;
+            wire                sum_valid;
+            wire                sum_first;
             wire [SUM_BITS-1:0] sum;
-            reg                 valid_q;
-            reg                 first_q;
-            reg  [SUM_BITS-1:0] sum_q;
 
-            assign adder_valid = in_valid && !in_dot;
-
-            adder_tree #(
-                .LANES (IN_LANES),
-                .WIDTH (CODE_BITS)
+            tree_pipeline #(
+                .LANES  (IN_LANES),
+                .WIDTH  (CODE_BITS),
+                .STAGES (TREE_STAGES)
             ) u_tree (
-                .in_data  (in_x),
-                .in_carry ({IN_LANES{1'b0}}),
-                .sum      (sum)
+                .clk         (clk),
+                .rst         (rst),
+                .in_valid    (in_valid && !in_dot),
+                .in_flags    (in_first),
+                .in_split    (1'b0),
+                .in_negative (1'b0),
+                .in_data     (in_x),
+                .in_carry    ({IN_LANES{1'b0}}),
+                .out_valid   (sum_valid),
+                .out_flags   (sum_first),
+                .out_sum     (sum)
             );
-
-            always @(posedge clk) begin
-                if (rst)
-                    valid_q <= 1'b0;
-                else
-                    valid_q <= adder_valid;
-                if (adder_valid) begin
-                    first_q <= in_first;
-                    sum_q   <= sum;
-                end
-            end
 
             accumulator #(
                 .SUM_BITS (SUM_BITS),
@@ -103,11 +99,11 @@ module lane_array #(
             ) u_accumulator (
                 .clk         (clk),
                 .rst         (rst),
-                .in_valid    (valid_q),
-                .in_first    (first_q),
+                .in_valid    (sum_valid),
+                .in_first    (sum_first),
                 .in_double   (1'b0),
                 .in_subtract (1'b0),
-                .in_sum      (sum_q),
+                .in_sum      (sum),
                 .acc         (sum_x)
             );
         end else begin : gen_no_sum_x

@@ -1,7 +1,7 @@
 `default_nettype none
 // processing_element: one output lane: IN_LANES taps a clock, their tree, and the accumulator of one output channel.
 //
-//   in_x, in_w -> IN_LANES x (adder lane, dot lane) -> adder_tree -> register -> accumulator -> acc
+//   in_x, in_w -> IN_LANES x (adder lane, dot lane) -> tree_pipeline -> accumulator -> acc
 //
 // in_dot chooses between the adder lane and the dot lane. With in_dot = 0 acc gains sum(min(x, w)) (MIN_FORM = 1) or
 // sum |x - w| (MIN_FORM = 0) per valid clock; with in_dot = 1 it gains the sum of x over the lanes whose weight has
@@ -10,15 +10,16 @@
 // of the lanes counts 2^DOT_SPLIT times, and in_subtract means it alone; see split_tree.
 //
 // The accumulated value is held while in_valid is 0, whatever the other inputs do.
-// Latency: 2 clocks from the inputs to acc, one word per clock. Reset clears acc and drops the word in flight.
+// Latency: 2 + TREE_STAGES clocks from the inputs to acc, one word per clock. Reset clears acc and drops the words in flight.
 // Example (IN_LANES = 2, CODE_BITS = 4, MIN_FORM = 1): words (x = 3, 9; w = 7, 2) with in_first, then (x = 4, 4; w = 4, 0)
-// give acc = 3 + 2 = 5 after two clocks and 5 + 4 + 0 = 9 after three.
+// give acc = 3 + 2 = 5 after two clocks and 5 + 4 + 0 = 9 after three (TREE_STAGES = 0).
 module processing_element #(
-    parameter IN_LANES  = 16, // taps per clock, at least 1
-    parameter CODE_BITS = 8,  // width of a code, 2 to 8
-    parameter ACC_BITS  = 24, // width of acc, more than CODE_BITS + $clog2(IN_LANES)
-    parameter MIN_FORM  = 1,  // 1: minimum_lane (ASIC), 0: complement_lane (FPGA)
-    parameter DOT_SPLIT = 0   // weight bits of the lower half of the lanes in split dot products, 0 for none
+    parameter IN_LANES    = 16, // taps per clock, at least 1
+    parameter CODE_BITS   = 8,  // width of a code, 2 to 8
+    parameter ACC_BITS    = 24, // width of acc, more than CODE_BITS + $clog2(IN_LANES)
+    parameter MIN_FORM    = 1,  // 1: minimum_lane (ASIC), 0: complement_lane (FPGA)
+    parameter DOT_SPLIT   = 0,  // weight bits of the lower half of the lanes in split dot products, 0 for none
+    parameter TREE_STAGES = 0   // register levels among those of the tree, 0 to 2; see tree_pipeline
 ) (
     input  wire                                 clk,
     input  wire                                 rst,           // synchronous, high
@@ -26,10 +27,7 @@ module processing_element #(
     input  wire                                 in_valid,      // the inputs below count only when this is 1
     input  wire                                 in_dot,        // 0: adder taps, 1: dot-product taps
     input  wire        [CODE_BITS-1:0]          in_bit_select, // one-hot weight bit of dot-product taps
-    // Only with DOT_SPLIT > 0.
-    /* verilator lint_off UNUSEDSIGNAL */
-    input  wire                                 in_split,
-    /* verilator lint_on UNUSEDSIGNAL */
+    input  wire                                 in_split,      // without meaning if DOT_SPLIT = 0
     input  wire                                 in_first,
     input  wire                                 in_double,
     input  wire                                 in_subtract,
@@ -54,7 +52,6 @@ module processing_element #(
     wire [IN_LANES*CODE_BITS-1:0] dot_data;
     reg  [IN_LANES*CODE_BITS-1:0] tree_data;
     reg  [IN_LANES-1:0]           tree_carry;
-    wire [SUM_BITS-1:0]           sum;
 
     genvar i;
     generate
@@ -102,55 +99,35 @@ module processing_element #(
         end
     end
 
-    wire subtract;
+    // What the accumulator does with the word travels beside it. With in_split in_negative subtracts the upper half alone.
+    wire                subtract;
+    wire                sum_valid;
+    wire                sum_first;
+    wire                sum_double;
+    wire                sum_subtract;
+    wire [SUM_BITS-1:0] sum;
 
-    generate
-        if (DOT_SPLIT > 0) begin : gen_split_tree
-            assign subtract = in_subtract && !in_split;
+    assign subtract = in_subtract && !(DOT_SPLIT > 0 && in_split);
 
-            split_tree #(
-                .LANES (IN_LANES),
-                .WIDTH (CODE_BITS),
-                .SHIFT (DOT_SPLIT)
-            ) u_tree (
-                .in_data     (tree_data),
-                .in_carry    (tree_carry),
-                .in_split    (in_split),
-                .in_negative (in_subtract),
-                .sum         (sum)
-            );
-        end else begin : gen_tree
-            assign subtract = in_subtract;
-
-            adder_tree #(
-                .LANES (IN_LANES),
-                .WIDTH (CODE_BITS)
-            ) u_tree (
-                .in_data  (tree_data),
-                .in_carry (tree_carry),
-                .sum      (sum)
-            );
-        end
-    endgenerate
-
-    reg                valid_q;
-    reg                first_q;
-    reg                double_q;
-    reg                subtract_q;
-    reg [SUM_BITS-1:0] sum_q;
-
-    always @(posedge clk) begin
-        if (rst)
-            valid_q <= 1'b0;
-        else
-            valid_q <= in_valid;
-        if (in_valid) begin
-            first_q    <= in_first;
-            double_q   <= in_double;
-            subtract_q <= subtract;
-            sum_q      <= sum;
-        end
-    end
+    tree_pipeline #(
+        .LANES  (IN_LANES),
+        .WIDTH  (CODE_BITS),
+        .SPLIT  (DOT_SPLIT),
+        .STAGES (TREE_STAGES),
+        .FLAGS  (3)
+    ) u_tree (
+        .clk         (clk),
+        .rst         (rst),
+        .in_valid    (in_valid),
+        .in_flags    ({in_first, in_double, subtract}),
+        .in_split    (in_split),
+        .in_negative (in_subtract),
+        .in_data     (tree_data),
+        .in_carry    (tree_carry),
+        .out_valid   (sum_valid),
+        .out_flags   ({sum_first, sum_double, sum_subtract}),
+        .out_sum     (sum)
+    );
 
     accumulator #(
         .SUM_BITS   (SUM_BITS),
@@ -159,11 +136,11 @@ module processing_element #(
     ) u_accumulator (
         .clk         (clk),
         .rst         (rst),
-        .in_valid    (valid_q),
-        .in_first    (first_q),
-        .in_double   (double_q),
-        .in_subtract (subtract_q),
-        .in_sum      (sum_q),
+        .in_valid    (sum_valid),
+        .in_first    (sum_first),
+        .in_double   (sum_double),
+        .in_subtract (sum_subtract),
+        .in_sum      (sum),
         .acc         (acc)
     );
 endmodule

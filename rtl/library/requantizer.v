@@ -8,11 +8,15 @@
 // contributes operand << shift with its sign. All arithmetic is modulo 2^AFFINE_BITS; the widths are derived from
 // the network so that nothing wraps.
 //
-//   stage 1   scaled = acc * M                 offset = shortcut * S + constant + rounding
-//   stage 2   total  = scaled + offset
-//   stage 3   value  = clamp(total >>> n)
+//   stage 1   what came in
+//   stage 2   terms: of each digit operand << shift, its complement where the digit is negative, which is 1 less than the negative
+//             base = constant + rounding + 1 for each negative digit
+//   stage 3   scaled = sum of M's terms          offset = sum of S's terms + base
+//   stage 4   total  = scaled + offset
+//   stage 5   total >>> n
+//   stage 6   value  = clamp(total >>> n)
 //
-// Latency: 3 clocks with enable = 1, one value per clock; enable = 0 freezes the whole pipe, outputs included.
+// Latency: 6 clocks with enable = 1, one value per clock; enable = 0 freezes the whole pipe, outputs included.
 // Example: acc = -100, M = {+2^3, -2^0} = 7, shortcut = 0, constant = 1000, n = 4: (-700 + 1000 + 8) >>> 4 = 19.
 module requantizer #(
     parameter ACC_BITS    = 24, // width of in_acc, 2 to AFFINE_BITS
@@ -60,79 +64,112 @@ module requantizer #(
         end
     endgenerate
 
-    // operand times the number that the signed digits spell.
-    function [AFFINE_BITS-1:0] multiplied;
-        input [AFFINE_BITS-1:0] operand;
-        input [DIGITS*7-1:0]    digits;
-        reg   [AFFINE_BITS-1:0] total;
-        reg   [AFFINE_BITS-1:0] term;
-        reg   [DIGITS*7-1:0]    rest;
-        integer                 d;
-        begin
-            total = {AFFINE_BITS{1'b0}};
-            rest  = digits;
-            for (d = 0; d < DIGITS; d = d + 1) begin
-                term = rest[6] ? operand << rest[4:0] : {AFFINE_BITS{1'b0}};
-                total = rest[5] ? total - term : total + term;
-                rest  = rest >> 7;
-            end
-            multiplied = total;
-        end
-    endfunction
-
-    wire [AFFINE_BITS-1:0] acc;
-    wire [AFFINE_BITS-1:0] shortcut;
-    wire [AFFINE_BITS-1:0] constant;
-    wire [AFFINE_BITS-1:0] rounding;
-
-    // Sign extension as copies of the sign bit above the rest, which also holds when there is nothing to extend.
-    assign acc      = {{(AFFINE_BITS-ACC_BITS+1){in_acc[ACC_BITS-1]}}, in_acc[ACC_BITS-2:0]};
-    assign shortcut = {{(AFFINE_BITS-CODE_BITS){1'b0}}, in_shortcut};
-    assign constant = {{(AFFINE_BITS-CONST_BITS+1){in_constant[CONST_BITS-1]}}, in_constant[CONST_BITS-2:0]};
-    // (1 << n) >> 1 is 2^(n-1), and 0 for n = 0.
-    assign rounding = ({{(AFFINE_BITS-1){1'b0}}, 1'b1} << in_shift) >> 1;
-
-    reg  [2:0]                    valid_q; // bit s: stage s + 1 holds a value
+    // stage 1
+    reg  [ACC_BITS-1:0]           acc_q;
+    reg  [CODE_BITS-1:0]          shortcut_q;
+    reg  [CONST_BITS-1:0]         constant_q;
+    reg  [DIGITS*7-1:0]           multiplier_q;
+    reg  [DIGITS*7-1:0]           shortcut_multiplier_q;
+    // stage 2
+    reg  [AFFINE_BITS-1:0]        base_q;      // terms: in gen_digit
+    // stages 3 to 5
     reg  [AFFINE_BITS-1:0]        scaled_q;
     reg  [AFFINE_BITS-1:0]        offset_q;
     reg  signed [AFFINE_BITS-1:0] total_q;
-    reg  [4:0]                    shift_q;
-    reg  [4:0]                    shift_qq;
-    reg                           clamp_q;
-    reg                           clamp_qq;
-    reg  [OUT_BITS-1:0]           clamp_max_q;
-    reg  [OUT_BITS-1:0]           clamp_max_qq;
-    wire [AFFINE_BITS-1:0]        shifted;
+    reg  [AFFINE_BITS-1:0]        shifted_q;
+    // beside them
+    reg  [5:0]                    valid_q;     // bit s: stage s + 1 holds a value
+    reg  [4*5-1:0]                shifts_q;    // stages 1 to 4, the first lowest
+    reg  [4:0]                    clamps_q;    // stages 1 to 5
+    reg  [5*OUT_BITS-1:0]         clamp_maxs_q;
 
-    assign shifted   = total_q >>> shift_qq;
-    assign out_valid = valid_q[2];
+    wire [AFFINE_BITS-1:0]        acc;
+    wire [AFFINE_BITS-1:0]        shortcut;
+    wire [AFFINE_BITS-1:0]        constant;
+    wire [AFFINE_BITS-1:0]        rounding;
+    // how many of the first digits, of both multipliers, have their sign set
+    wire [AFFINE_BITS-1:0]        negatives [0:DIGITS];
+    // A tree for each multiplier: node n adds nodes 2*n and 2*n+1, the terms are nodes DIGITS to 2*DIGITS-1, node 1 is the sum.
+    wire [AFFINE_BITS-1:0]        sums [1:2*DIGITS-1];
+    wire [AFFINE_BITS-1:0]        shortcut_sums [1:2*DIGITS-1];
+    wire [OUT_BITS-1:0]           clamp_max;
+
+    // Sign extension as copies of the sign bit above the rest, which also holds when there is nothing to extend.
+    assign acc      = {{(AFFINE_BITS-ACC_BITS+1){acc_q[ACC_BITS-1]}}, acc_q[ACC_BITS-2:0]};
+    assign shortcut = {{(AFFINE_BITS-CODE_BITS){1'b0}}, shortcut_q};
+    assign constant = {{(AFFINE_BITS-CONST_BITS+1){constant_q[CONST_BITS-1]}}, constant_q[CONST_BITS-2:0]};
+    // (1 << n) >> 1 is 2^(n-1), and 0 for n = 0.
+    assign rounding = ({{(AFFINE_BITS-1){1'b0}}, 1'b1} << shifts_q[4:0]) >> 1;
+
+    assign negatives[0] = {AFFINE_BITS{1'b0}};
+    genvar d;
+    genvar n;
+    generate
+        for (d = 0; d < DIGITS; d = d + 1) begin : gen_digit
+            wire [6:0]             digit;
+            wire [6:0]             shortcut_digit;
+            wire [AFFINE_BITS-1:0] term;
+            wire [AFFINE_BITS-1:0] shortcut_term;
+            reg  [AFFINE_BITS-1:0] term_q;
+            reg  [AFFINE_BITS-1:0] shortcut_term_q;
+            assign digit          = multiplier_q[7*d+6:7*d];
+            assign shortcut_digit = shortcut_multiplier_q[7*d+6:7*d];
+            assign term           = digit[6] ? acc << digit[4:0] : {AFFINE_BITS{1'b0}};
+            assign shortcut_term  = shortcut_digit[6] ? shortcut << shortcut_digit[4:0] : {AFFINE_BITS{1'b0}};
+            assign negatives[d+1] = negatives[d] + {{(AFFINE_BITS-1){1'b0}}, digit[5]}
+                + {{(AFFINE_BITS-1){1'b0}}, shortcut_digit[5]};
+            assign sums[DIGITS+d]          = term_q;
+            assign shortcut_sums[DIGITS+d] = shortcut_term_q;
+            always @(posedge clk) begin
+                if (enable) begin
+                    term_q          <= digit[5] ? ~term : term;
+                    shortcut_term_q <= shortcut_digit[5] ? ~shortcut_term : shortcut_term;
+                end
+            end
+        end
+        for (n = 1; n < DIGITS; n = n + 1) begin : gen_node
+            assign sums[n]          = sums[2*n] + sums[2*n+1];
+            assign shortcut_sums[n] = shortcut_sums[2*n] + shortcut_sums[2*n+1];
+        end
+    endgenerate
+
+    assign clamp_max = clamp_maxs_q[5*OUT_BITS-1:4*OUT_BITS];
+    assign out_valid = valid_q[5];
 
     always @(posedge clk) begin
         if (rst)
-            valid_q <= 3'b000;
+            valid_q <= 6'b000000;
         else if (enable)
-            valid_q <= {valid_q[1:0], in_valid};
+            valid_q <= {valid_q[4:0], in_valid};
     end
 
     always @(posedge clk) begin
         if (enable) begin
-            scaled_q    <= multiplied(acc, in_multiplier);
-            offset_q    <= multiplied(shortcut, in_shortcut_multiplier) + constant + rounding;
-            shift_q     <= in_shift;
-            clamp_q     <= in_clamp;
-            clamp_max_q <= in_clamp_max;
+            shifts_q     <= {shifts_q[3*5-1:0], in_shift};
+            clamps_q     <= {clamps_q[3:0], in_clamp};
+            clamp_maxs_q <= {clamp_maxs_q[4*OUT_BITS-1:0], in_clamp_max};
 
-            total_q      <= scaled_q + offset_q;
-            shift_qq     <= shift_q;
-            clamp_qq     <= clamp_q;
-            clamp_max_qq <= clamp_max_q;
+            acc_q                 <= in_acc;
+            shortcut_q            <= in_shortcut;
+            constant_q            <= in_constant;
+            multiplier_q          <= in_multiplier;
+            shortcut_multiplier_q <= in_shortcut_multiplier;
 
-            if (clamp_qq && shifted[AFFINE_BITS-1])
+            base_q <= constant + rounding + negatives[DIGITS];
+
+            scaled_q <= sums[1];
+            offset_q <= shortcut_sums[1] + base_q;
+
+            total_q <= scaled_q + offset_q;
+
+            shifted_q <= total_q >>> shifts_q[4*5-1:3*5];
+
+            if (clamps_q[4] && shifted_q[AFFINE_BITS-1])
                 out_value <= {OUT_BITS{1'b0}};
-            else if (clamp_qq && shifted > {{(AFFINE_BITS-OUT_BITS){1'b0}}, clamp_max_qq})
-                out_value <= clamp_max_qq;
+            else if (clamps_q[4] && shifted_q > {{(AFFINE_BITS-OUT_BITS){1'b0}}, clamp_max})
+                out_value <= clamp_max;
             else
-                out_value <= shifted[OUT_BITS-1:0];
+                out_value <= shifted_q[OUT_BITS-1:0];
         end
     end
 endmodule

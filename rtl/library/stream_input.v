@@ -32,6 +32,7 @@ module stream_input #(
     input wire [31:0] length,
     output reg done,
     output reg tlast_error,
+    output reg mid_image,  // some values of an image have been accepted, but not all
     // values out
     output reg out_valid,
     input wire out_ready,
@@ -62,11 +63,14 @@ module stream_input #(
             out_valid <= 1'b0;
             done <= 1'b0;
             tlast_error <= 1'b0;
+            mid_image <= 1'b0;
         end else begin
             if (start)
                 left_q <= length;
             else if (accept)
                 left_q <= left_q - 32'd1;
+            if (accept)
+                mid_image <= !last;
             if (accept)
                 out_valid <= 1'b1;
             else if (out_ready)

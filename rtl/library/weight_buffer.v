@@ -14,11 +14,12 @@ module weight_buffer #(
     parameter CODE_BITS = 8,     // bits of a code, 2 to 8
     parameter DEPTH = 16,        // words, >= 1
     parameter ADDRESS_BITS = 4,  // bits of an address, 2^ADDRESS_BITS >= DEPTH
-    parameter INIT_FILE = ""     // memory image for $readmemh; "" leaves the words unknown
+    parameter INIT_FILE = "",    // memory image for $readmemh; "" leaves the words unknown
+    parameter STYLE = 0          // as ram
 ) (
     input wire clk,
-    // write port, for loading at run time
-    input wire write_enable,
+    // write port, for loading at run time; output lane o at bit o
+    input wire [OUT_LANES-1:0] write_enable,
     input wire [ADDRESS_BITS-1:0] write_address,
     input wire [IN_LANES*OUT_LANES*CODE_BITS-1:0] write_data,
     // read port
@@ -42,7 +43,9 @@ module weight_buffer #(
         .WIDTH        (IN_LANES*OUT_LANES*CODE_BITS),
         .DEPTH        (DEPTH),
         .ADDRESS_BITS (ADDRESS_BITS),
-        .INIT_FILE    (INIT_FILE)
+        .SLICES       (OUT_LANES),
+        .INIT_FILE    (INIT_FILE),
+        .STYLE        (STYLE)
     ) u_ram (
         .clk           (clk),
         .write_enable  (write_enable),

@@ -141,6 +141,8 @@ module window_walker #(
     reg [PLACE_BITS-1:0] line_place_q;
     reg [PLACE_BITS-1:0] run_place_q;
     reg [PLACE_BITS-1:0] place_q;
+    // of the layer, from its start on
+    reg [COUNT_BITS-1:0] last_line_q;
     reg [COUNT_BITS-1:0] run_offset_q;
     reg [COUNT_BITS-1:0] offset_q;
     reg [COUNT_BITS-1:0] line_q;
@@ -166,7 +168,7 @@ module window_walker #(
     wire sweep_end;
     assign run_end = codes_left_q <= LANES_COUNT;
     assign line_end = run_end && !span && runs_left_q == ONE;
-    assign window_end = run_end && (span || (runs_left_q == ONE && line_q + ONE == kernel_height));
+    assign window_end = run_end && (span || (runs_left_q == ONE && line_q == last_line_q));
     assign plane_end = window_end && planes_left_q == ONE;
     assign bit_end = plane_end;
     assign sweep_end = bit_end && bit_q == 3'd0 && digits_left_q == ONE;
@@ -190,15 +192,16 @@ module window_walker #(
     wire [OFFSET_BITS-1:0] lines_codes [0:CROSSINGS+1];
     wire [OFFSET_BITS-1:0] begins [0:CROSSINGS+1];
     wire [ADDRESS_BITS-1:0] lines_rows [0:CROSSINGS+1];
-    wire [OFFSET_BITS-1:0] inside_from;
-    wire [OFFSET_BITS-1:0] inside_to;
+    wire [OFFSET_BITS-1:0] before_map;
     wire [OFFSET_BITS-1:0] to_map_end;
     wire [(CROSSINGS+1)*LANE_COUNT_BITS-1:0] from_lanes;
     wire [(CROSSINGS+1)*LANE_COUNT_BITS-1:0] to_lanes;
     wire [(CROSSINGS > 0 ? CROSSINGS : 1)*LANE_COUNT_BITS-1:0] crossing_lanes;
     wire [(CROSSINGS+1)*ADDRESS_BITS-1:0] rows;
-    // How many lines begin up to the lane behind the word.
-    wire [OFFSET_BITS-1:0] next_offset [0:CROSSINGS+1];
+    // The lane behind the word as an offset in line j, negative if that line begins further on; and what holds of the last of the
+    // lines up to j that begin by then.
+    wire [OFFSET_BITS-1:0] offset_in [1:CROSSINGS+1];
+    wire [COUNT_BITS-1:0] next_offset [0:CROSSINGS+1];
     wire [COUNT_BITS-1:0] next_line [0:CROSSINGS+1];
     wire [ADDRESS_BITS-1:0] next_row [0:CROSSINGS+1];
 
@@ -215,9 +218,9 @@ module window_walker #(
         end
     endfunction
 
-    assign inside_from = window_code_q[OFFSET_BITS-1] ? -window_code_q : {OFFSET_BITS{1'b0}};
+    // Codes of the window's line that lie before the map, negated; and behind which code of the window the map ends.
+    assign before_map = window_code_q[OFFSET_BITS-1] ? window_code_q : {OFFSET_BITS{1'b0}};
     assign to_map_end = {{SPARE_BITS{1'b0}}, line_codes} - window_code_q;
-    assign inside_to = !to_map_end[OFFSET_BITS-1] && to_map_end > {{SPARE_BITS{1'b0}}, kernel_codes} ? {{SPARE_BITS{1'b0}}, kernel_codes} : to_map_end;
 
     genvar j;
     generate
@@ -228,29 +231,56 @@ module window_walker #(
             if (j == 0) begin : gen_this
                 assign lines_codes[j] = {OFFSET_BITS{1'b0}};
                 assign lines_rows[j] = {ADDRESS_BITS{1'b0}};
-                assign next_offset[j] = {{SPARE_BITS{1'b0}}, offset_q} + {{SPARE_BITS{1'b0}}, LANES_COUNT};
+                assign next_offset[j] = offset_q + LANES_COUNT;
                 assign next_line[j] = line_q;
                 assign next_row[j] = place_q[PLACE_BITS-1:BANK_BITS] + ONE_ROW;
             end else begin : gen_further
+                localparam [COUNT_BITS-1:0] LINES = j;
+                reg [OFFSET_BITS-1:0] codes_q;
+                reg [OFFSET_BITS-1:0] codes_beyond_q;  // LANES fewer
+                reg [ADDRESS_BITS-1:0] rows_q;
+                reg [ADDRESS_BITS-1:0] next_rows_q;    // one more
+                wire [OFFSET_BITS-1:0] codes;
+                wire [ADDRESS_BITS-1:0] further_rows;
                 wire reached;
-                assign lines_codes[j] = lines_codes[j-1] + {{SPARE_BITS{1'b0}}, kernel_codes};
-                assign lines_rows[j] = lines_rows[j-1] + crossing_rows;
-                assign reached = span && next_offset[j-1] >= {{SPARE_BITS{1'b0}}, kernel_codes};
-                assign next_offset[j] = reached ? next_offset[j-1] - {{SPARE_BITS{1'b0}}, kernel_codes} : next_offset[j-1];
-                assign next_line[j] = reached ? next_line[j-1] + ONE : next_line[j-1];
-                assign next_row[j] = reached ? next_row[j-1] + crossing_rows : next_row[j-1];
+                // Right from the clock after start on, since the layer's fields hold from there on.
+                always @(posedge clk) begin
+                    codes_q <= codes;
+                    codes_beyond_q <= codes - {{SPARE_BITS{1'b0}}, LANES_COUNT};
+                    rows_q <= further_rows;
+                    next_rows_q <= further_rows + ONE_ROW;
+                end
+                if (j == 1) begin : gen_next
+                    assign codes = {{SPARE_BITS{1'b0}}, kernel_codes};
+                    assign further_rows = crossing_rows;
+                end else begin : gen_after
+                    assign codes = gen_line[j-1].gen_further.codes + {{SPARE_BITS{1'b0}}, kernel_codes};
+                    assign further_rows = gen_line[j-1].gen_further.further_rows + crossing_rows;
+                end
+                assign lines_codes[j] = codes_q;
+                assign lines_rows[j] = rows_q;
+                assign offset_in[j] = {{SPARE_BITS{1'b0}}, offset_q} - codes_beyond_q;
+                assign reached = span && !offset_in[j][OFFSET_BITS-1];
+                assign next_offset[j] = reached ? offset_in[j][COUNT_BITS-1:0] : next_offset[j-1];
+                assign next_line[j] = reached ? line_q + LINES : next_line[j-1];
+                assign next_row[j] = reached ? place_q[PLACE_BITS-1:BANK_BITS] + next_rows_q : next_row[j-1];
             end
             assign begins[j] = lines_codes[j] - {{SPARE_BITS{1'b0}}, offset_q};
             if (j <= CROSSINGS) begin : gen_lanes
                 localparam [OFFSET_BITS-1:0] FURTHER = j;
                 wire [OFFSET_BITS-1:0] map_line;
                 wire in_map;
+                wire [LANE_COUNT_BITS-1:0] map_end;
+                wire [LANE_COUNT_BITS-1:0] line_end_lane;
                 assign map_line = window_line_q + {{SPARE_BITS{1'b0}}, line_q} + FURTHER;
                 // A line above the map has wrapped around and is larger than any height.
                 assign in_map = map_line < {{SPARE_BITS{1'b0}}, source_height};
-                assign from_lanes[(j+1)*LANE_COUNT_BITS-1:j*LANE_COUNT_BITS] = lane(begins[j] + inside_from);
+                assign from_lanes[(j+1)*LANE_COUNT_BITS-1:j*LANE_COUNT_BITS] = lane(begins[j] - before_map);
+                // A line ends where the map does, or where the next line of the window begins.
+                assign map_end = lane(begins[j] + to_map_end);
+                assign line_end_lane = lane(begins[j+1]);
                 assign to_lanes[(j+1)*LANE_COUNT_BITS-1:j*LANE_COUNT_BITS] =
-                    in_map ? lane(begins[j] + inside_to) : {LANE_COUNT_BITS{1'b0}};
+                    !in_map ? {LANE_COUNT_BITS{1'b0}} : map_end < line_end_lane ? map_end : line_end_lane;
                 assign rows[(j+1)*ADDRESS_BITS-1:j*ADDRESS_BITS] = place_q[PLACE_BITS-1:BANK_BITS] + lines_rows[j];
                 if (j > 0) begin : gen_crossing
                     // Beyond the window nothing is read that counts, so the lines may go on there.
@@ -323,6 +353,7 @@ module window_walker #(
     end
 
     always @(posedge clk) begin
+        last_line_q <= kernel_height - ONE;
         if (next_sweep) begin
             if (start) begin
                 out_lines_left_q <= out_height;
@@ -400,7 +431,7 @@ module window_walker #(
                 end
             end else begin
                 place_q <= {next_row[CROSSINGS+1], place_q[BANK_BITS-1:0]};
-                offset_q <= next_offset[CROSSINGS+1][COUNT_BITS-1:0];
+                offset_q <= next_offset[CROSSINGS+1];
                 line_q <= next_line[CROSSINGS+1];
             end
             if (bit_end) begin

@@ -26,6 +26,7 @@ from cocotb.utils import get_sim_time
 from quant.golden import trace
 from quant.integer_network import Argmax, IntArray, IntegerNetwork
 from rtl.design import Design, load_design
+from rtl.driver import COUNTER_BASE, ROW_BYTES, Control, Register
 from rtl.expected import element, stream_order, traced_values
 from rtl.placement import output_node
 from rtl.program import TracedLayer
@@ -75,6 +76,25 @@ async def _reset(dut: Any) -> None:
     dut.rst.value = 1
     await ClockCycles(dut.clk, 4)
     dut.rst.value = 0
+
+
+def _hold_run(dut: Any) -> None:
+    """All through a run CONTROL.run is written, so that a design that waits for its host after reset begins."""
+    for name, value in (("awaddr", Register.CONTROL), ("wdata", Control.RUN), ("wstrb", 15), ("araddr", 0)):
+        dut[f"s_axil_{name}"].value = value
+    for name, value in (("awvalid", 1), ("wvalid", 1), ("bready", 1), ("arvalid", 0), ("rready", 1)):
+        dut[f"s_axil_{name}"].value = value
+
+
+async def _read_register(dut: Any, offset: int) -> int:
+    dut.s_axil_araddr.value = offset
+    dut.s_axil_arvalid.value = 1
+    await RisingEdge(dut.clk)
+    dut.s_axil_arvalid.value = 0
+    while True:
+        await RisingEdge(dut.clk)
+        if dut.s_axil_rvalid.value:
+            return int(dut.s_axil_rdata.value)
 
 
 async def _drive(dut: Any, images: list[IntArray], gaps: random.Random, gap_percent: int) -> None:
@@ -167,6 +187,7 @@ async def equals_golden_model(dut: Any) -> None:
     starts_ns: list[float] = []
     ends_ns: list[float] = []
     dut.rst.value = 1
+    _hold_run(dut)
     dut.s_axis_tvalid.value = 0
     dut.s_axis_tlast.value = 0
     dut.s_axis_tdata.value = 0
@@ -181,6 +202,7 @@ async def equals_golden_model(dut: Any) -> None:
         broken_off.cancel()
         dut.s_axis_tvalid.value = 0
         await _reset(dut)
+    counters: list[int] = []
     try:
         starts = cocotb.start_soon(_watch_starts(dut, starts_ns))
         driver = cocotb.start_soon(_drive(dut, images, random.Random(1), gap_percent))
@@ -194,11 +216,15 @@ async def equals_golden_model(dut: Any) -> None:
             assert not dut.trace_valid.value, "trace must end with the last layer"
             assert not dut.m_axis_tvalid.value, "output must end with the last image"
         assert not dut.tlast_error.value, "tlast error must stay low for well-formed images"
+        words = range(0, len(design.layers) * ROW_BYTES, 4)
+        halves = [await _read_register(dut, COUNTER_BASE + ROW_BYTES + word) for word in words]
+        counters = [low | high << 32 for low, high in zip(halves[::2], halves[1::2], strict=True)]
     finally:
         result = {
             "values_compared": checker.values_compared,
             "mismatch": checker.mismatch,
             "cycles": [round((end - start) / _PERIOD_NS) for start, end in zip(starts_ns, ends_ns, strict=False)],
             "classes": checker.classes,
+            "counters": counters,
         }
         Path(job["result"]).write_text(json.dumps(result))

@@ -1,4 +1,4 @@
-"""Bench of descriptor_reader: descriptors behind one another in a memory of noise, rewinds, gaps and resets."""
+"""Bench of descriptor_reader: descriptors behind one another in noise and past its end, rewinds, resets."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sim.benches.codes import pack
 from sim.benches.lockstep import parameter, run_lockstep
 
 MUTATION_PARAMETERS = (
-    {"WORDS": 5, "ADDRESS_BITS": 4},
-    {"WORDS": 2, "ADDRESS_BITS": 2},
-    {"WORDS": 4, "ADDRESS_BITS": 3},
+    {"WORDS": 5, "DEPTH": 16, "ADDRESS_BITS": 4},
+    {"WORDS": 2, "DEPTH": 3, "ADDRESS_BITS": 2},
+    {"WORDS": 4, "DEPTH": 12, "ADDRESS_BITS": 5},
 )
 
 
@@ -38,29 +38,34 @@ class ReaderModel:
         """Whether a descriptor is on its way."""
         return self.age is not None and self.age < self.words + 2
 
-    def word(self, position: int) -> int:
-        """Return one word of the descriptor."""
-        return self.memory[(self.base + position) % len(self.memory)]
+    @property
+    def is_beyond(self) -> bool:
+        """Whether the descriptor's last word lies behind the memory's end."""
+        return self.base + self.words > len(self.memory)
 
     def outputs(self, _inputs: Mapping[str, int]) -> Mapping[str, int]:
-        """Return the read port and done; the address counts in a read only, the fields from done on."""
+        """Return the read port and done; the address counts in a read only, what was read from done on."""
         age = self.age if self.age is not None else -1
         outputs = {"read_enable": int(0 < age <= self.words), "done": int(age == self.words + 2)}
-        if outputs["read_enable"]:
-            outputs["read_address"] = (self.base + age - 1) % len(self.memory)
+        if outputs["read_enable"] and self.base + age - 1 < len(self.memory):
+            outputs["read_address"] = self.base + age - 1
         if age >= self.words + 2:
-            outputs["fields"] = pack([self.word(position) for position in range(self.words)], 32)
+            outputs["beyond"] = int(self.is_beyond)
+            if not self.is_beyond:
+                words = self.memory[self.base : self.base + self.words]
+                outputs |= {"fields": pack(words, 32), "sum": sum(words) % (1 << 32)}
         return outputs
 
     def clock(self, inputs: Mapping[str, int]) -> None:
         """The memory answers one clock after it was asked."""
-        outputs = self.outputs(inputs)
-        self.returned = self.memory[outputs["read_address"]] if outputs["read_enable"] else None
+        address = self.outputs(inputs).get("read_address")
+        self.returned = None if address is None else self.memory[address]
         if inputs["rst"]:
             self.reset()
         elif inputs["start"]:
             self.base = self.words if inputs["rewind"] else self.next_base
-            self.next_base = self.base + self.words
+            # Behind the end there is no next descriptor: only rewind or rst leads back.
+            self.next_base = min(self.base + self.words, len(self.memory))
             self.age = 1
         elif self.age is not None:
             self.age += 1
@@ -91,5 +96,5 @@ def reads(rng: random.Random, model: ReaderModel, descriptors: int) -> Iterator[
 async def descriptors_in_order(dut: Any) -> None:
     """Each start brings the next descriptor, 1 after a rewind, 0 after a reset, and done comes with its fields."""
     rng, words = random.Random(1), parameter(dut, "WORDS")
-    model = ReaderModel(words, [rng.getrandbits(32) for _ in range(1 << parameter(dut, "ADDRESS_BITS"))])
-    await run_lockstep(dut, model, reads(rng, model, 150))
+    model = ReaderModel(words, [rng.getrandbits(32) for _ in range(parameter(dut, "DEPTH"))])
+    await run_lockstep(dut, model, reads(rng, model, 200))

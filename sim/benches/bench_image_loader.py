@@ -51,11 +51,18 @@ class LoaderModel:
         """Whether a value is taken if one is there."""
         return self.owed > 0 and (self.waiting is None or len(self.writes) <= 1)
 
+    @property
+    def had(self) -> int:
+        """Values of the image that is on its way which were accepted."""
+        return self.image["length"] - self.owed if self.loading and self.image is not None else 0
+
     def outputs(self, _inputs: Mapping[str, int]) -> Mapping[str, int]:
         """Return the handshakes and the banks that are written; check row and code of that bank."""
         outputs = {
             "s_axis_tready": int(self.port_is_open),
             "tlast_error": int(self.tlast_error),
+            "mid_image": int(self.had > 0 and self.owed > 0),
+            "empty": int(not any(self.full) and self.had == 0),
             "ready": int(self.full[self.read_half]),
             "read_half": self.read_half,
             "write_enable": 1 << self.writes[0][0] if self.writes else 0,

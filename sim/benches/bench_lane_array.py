@@ -16,7 +16,7 @@ from sim.benches.lockstep import parameter, run_lockstep
 MUTATION_PARAMETERS = (
     {"IN_LANES": 3, "OUT_LANES": 3, "CODE_BITS": 4, "ACC_BITS": 10, "MIN_FORM": 1},
     {"IN_LANES": 3, "OUT_LANES": 3, "CODE_BITS": 4, "ACC_BITS": 10, "MIN_FORM": 0},
-    {"IN_LANES": 4, "OUT_LANES": 2, "CODE_BITS": 4, "ACC_BITS": 12, "MIN_FORM": 1, "DOT_SPLIT": 2},
+    {"IN_LANES": 4, "OUT_LANES": 2, "CODE_BITS": 4, "ACC_BITS": 12, "MIN_FORM": 1, "DOT_SPLIT": 2, "TREE_STAGES": 1},
 )
 
 
@@ -24,17 +24,26 @@ class LaneArrayModel:
     """One model per output lane, and the sum of x over adder words."""
 
     def __init__(
-        self, in_lanes: int, out_lanes: int, code_bits: int, acc_bits: int, min_form: bool, dot_split: int
+        self,
+        in_lanes: int,
+        out_lanes: int,
+        code_bits: int,
+        acc_bits: int,
+        min_form: bool,
+        dot_split: int,
+        tree_stages: int,
     ) -> None:
         self.in_lanes = in_lanes
         self.code_bits = code_bits
         self.min_form = min_form
         self.acc_bits = acc_bits
         self.elements = [
-            ProcessingElementModel(in_lanes, code_bits, acc_bits, min_form, dot_split) for _ in range(out_lanes)
+            ProcessingElementModel(in_lanes, code_bits, acc_bits, min_form, dot_split, tree_stages)
+            for _ in range(out_lanes)
         ]
         self.sum_x: int | None = None
-        self.stage: Mapping[str, int] | None = None
+        # The adder words in flight, the last in first; None for a clock without one.
+        self.stages: list[Mapping[str, int] | None] = [None] * (1 + tree_stages)
 
     def outputs(self, _inputs: Mapping[str, int]) -> Mapping[str, int]:
         """Return the sums where they are known."""
@@ -49,10 +58,12 @@ class LaneArrayModel:
         """Move every lane."""
         if inputs["rst"]:
             self.sum_x = 0
-        elif self.stage is not None and self.sum_x is not None:
-            word = unpack(self.stage["in_x"], self.in_lanes, self.code_bits)
-            self.sum_x = sum(word) + (0 if self.stage["in_first"] else self.sum_x)
-        self.stage = inputs if inputs["in_valid"] and not inputs["in_dot"] and not inputs["rst"] else None
+        elif (last := self.stages[-1]) is not None and self.sum_x is not None:
+            word = unpack(last["in_x"], self.in_lanes, self.code_bits)
+            self.sum_x = sum(word) + (0 if last["in_first"] else self.sum_x)
+        self.stages = [inputs if inputs["in_valid"] and not inputs["in_dot"] else None, *self.stages[:-1]]
+        if inputs["rst"]:
+            self.stages = [None] * len(self.stages)
         word_bits = self.in_lanes * self.code_bits
         for lane, element in enumerate(self.elements):
             element.clock({**inputs, "in_w": (inputs["in_w"] >> (lane * word_bits)) % (1 << word_bits)})
@@ -62,8 +73,8 @@ def model_of(dut: Any) -> LaneArrayModel:
     """Return the model with the design's parameters."""
     names = ("IN_LANES", "OUT_LANES", "CODE_BITS", "ACC_BITS")
     in_lanes, out_lanes, code_bits, acc_bits = (parameter(dut, name) for name in names)
-    min_form, dot_split = bool(parameter(dut, "MIN_FORM")), parameter(dut, "DOT_SPLIT")
-    return LaneArrayModel(in_lanes, out_lanes, code_bits, acc_bits, min_form, dot_split)
+    min_form, dot_split, stages = (parameter(dut, name) for name in ("MIN_FORM", "DOT_SPLIT", "TREE_STAGES"))
+    return LaneArrayModel(in_lanes, out_lanes, code_bits, acc_bits, bool(min_form), dot_split, stages)
 
 
 def traffic(rng: random.Random, model: LaneArrayModel, clocks: int) -> Iterator[dict[str, int]]:
@@ -93,8 +104,8 @@ async def layers_equal_their_definitions(dut: Any) -> None:
         words = [(xs, [w for ws in word for w in ws]) for xs, word in zip(xs_of_word, weights, strict=True)]
         dot = index % 2
         taps = dot_layer(words, bits) if dot else adder_layer(words, bits)
-        still = taps[-1] | {"in_valid": 0}
-        await run_lockstep(dut, model, [IDLE | {"rst": 1, "in_x": 0, "in_w": 0}, *taps, still, still, still])
+        still = [taps[-1] | {"in_valid": 0}] * (2 + len(model.stages))
+        await run_lockstep(dut, model, [IDLE | {"rst": 1, "in_x": 0, "in_w": 0}, *taps, *still])
         accs = unpack(int(dut.acc.value), lanes, model.acc_bits)
         sum_x = int(dut.sum_x.value)
         for lane, acc in enumerate(accs):

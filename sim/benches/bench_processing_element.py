@@ -15,7 +15,7 @@ from sim.benches.lockstep import parameter, run_lockstep
 MUTATION_PARAMETERS = (
     {"IN_LANES": 3, "CODE_BITS": 4, "ACC_BITS": 10, "MIN_FORM": 1},
     {"IN_LANES": 3, "CODE_BITS": 4, "ACC_BITS": 10, "MIN_FORM": 0},
-    {"IN_LANES": 4, "CODE_BITS": 4, "ACC_BITS": 12, "MIN_FORM": 0, "DOT_SPLIT": 1},
+    {"IN_LANES": 4, "CODE_BITS": 4, "ACC_BITS": 12, "MIN_FORM": 0, "DOT_SPLIT": 1, "TREE_STAGES": 1},
 )
 FLAGS = ("rst", "in_valid", "in_dot", "in_bit_select", "in_split", "in_first", "in_double", "in_subtract")
 IDLE = dict.fromkeys(FLAGS, 0)
@@ -27,15 +27,18 @@ def unpack(word: int, lanes: int, bits: int) -> list[int]:
 
 
 class ProcessingElementModel:
-    """The word's contribution by its definition, one clock late, into an accumulator."""
+    """The word's contribution by its definition, one clock late and one more a tree stage, into an accumulator."""
 
-    def __init__(self, lanes: int, code_bits: int, acc_bits: int, min_form: bool, dot_split: int = 0) -> None:
+    def __init__(
+        self, lanes: int, code_bits: int, acc_bits: int, min_form: bool, dot_split: int = 0, tree_stages: int = 0
+    ) -> None:
         self.dot_split = dot_split
         self.lanes = lanes
         self.code_bits = code_bits
         self.min_form = min_form
         self.accumulator = AccumulatorModel(acc_bits)
-        self.stage: dict[str, int] = {"in_valid": 0}
+        # The words in flight, the last in first.
+        self.stages: list[dict[str, int]] = [{"in_valid": 0}] * (1 + tree_stages)
 
     def outputs(self, inputs: Mapping[str, int]) -> Mapping[str, int]:
         """Return acc where it is known."""
@@ -56,11 +59,14 @@ class ProcessingElementModel:
         return sum(abs(x - w) for x, w in zip(xs, ws, strict=True))
 
     def clock(self, inputs: Mapping[str, int]) -> None:
-        """Pass the word in flight on and take the next."""
-        self.accumulator.clock({**self.stage, "rst": inputs["rst"]})
-        self.stage = {**inputs, "in_sum": self.contribution(inputs), "in_valid": inputs["in_valid"] & ~inputs["rst"]}
+        """Pass the words in flight on and take the next."""
+        self.accumulator.clock({**self.stages[-1], "rst": inputs["rst"]})
+        word = {**inputs, "in_sum": self.contribution(inputs)}
         if inputs["in_split"] and self.dot_split:
-            self.stage["in_subtract"] = 0
+            word["in_subtract"] = 0
+        self.stages = [word, *self.stages[:-1]]
+        if inputs["rst"]:
+            self.stages = [{**word, "in_valid": 0} for word in self.stages]
 
 
 def traffic(rng: random.Random, lanes: int, bits: int, clocks: int) -> Iterator[dict[str, int]]:
@@ -138,10 +144,9 @@ def signed(code: int, bits: int) -> int:
 
 def model_of(dut: Any) -> ProcessingElementModel:
     """Return the model with the design's parameters."""
-    names = ("IN_LANES", "CODE_BITS", "ACC_BITS")
-    lanes, code_bits, acc_bits = (parameter(dut, name) for name in names)
-    split = parameter(dut, "DOT_SPLIT")
-    return ProcessingElementModel(lanes, code_bits, acc_bits, bool(parameter(dut, "MIN_FORM")), split)
+    names = ("IN_LANES", "CODE_BITS", "ACC_BITS", "DOT_SPLIT", "TREE_STAGES")
+    lanes, code_bits, acc_bits, split, stages = (parameter(dut, name) for name in names)
+    return ProcessingElementModel(lanes, code_bits, acc_bits, bool(parameter(dut, "MIN_FORM")), split, stages)
 
 
 @cocotb.test()
@@ -175,6 +180,7 @@ async def layers_equal_their_definitions(dut: Any) -> None:
         else:
             clocks, expected = adder_layer(words, bits), sum(abs(x - w) for x, w in taps)
         noise = clocks[-1] | {"in_valid": 0, "in_first": 1, "in_x": rng.getrandbits(model.lanes * bits)}
-        await run_lockstep(dut, model, [IDLE | {"rst": 1, "in_x": 0, "in_w": 0}, *clocks, noise, noise, noise])
+        flush = [noise] * (2 + len(model.stages))
+        await run_lockstep(dut, model, [IDLE | {"rst": 1, "in_x": 0, "in_w": 0}, *clocks, *flush])
         actual = int(dut.acc.value)
         assert actual == expected % modulus, f"acc must be {expected} modulo {modulus}, not {actual}; taps {taps}"

@@ -13,8 +13,10 @@ import cocotb
 from sim.benches.lockstep import parameter, run_lockstep
 
 MUTATION_PARAMETERS = (
-    {"ACC_BITS": 10, "CODE_BITS": 4, "DIGITS": 3, "CONST_BITS": 38, "AFFINE_BITS": 40, "OUT_BITS": 9},
+    {"ACC_BITS": 10, "CODE_BITS": 4, "DIGITS": 3, "CONST_BITS": 32, "AFFINE_BITS": 34, "OUT_BITS": 9},
 )
+STAGES = 6
+"""Clocks from a value's inputs to its outputs."""
 NAMES = ("ACC_BITS", "CODE_BITS", "DIGITS", "CONST_BITS", "AFFINE_BITS", "OUT_BITS")
 
 
@@ -52,25 +54,25 @@ def requantized(inputs: Mapping[str, int], bits: Mapping[str, int]) -> int:
 
 
 class RequantizerModel:
-    """Three places that move on enable: what came in, unknown at first, and whether it was valid."""
+    """A place for each stage, which move on enable: what came in, unknown at first, and whether it was valid."""
 
     def __init__(self, bits: Mapping[str, int]) -> None:
         self.bits = bits
-        self.values: list[int | None] = [None, None, None]
-        self.valid: list[int | None] = [None, None, None]
+        self.values: list[int | None] = [None] * STAGES
+        self.valid: list[int | None] = [None] * STAGES
 
     def outputs(self, _inputs: Mapping[str, int]) -> Mapping[str, int]:
         """Return what stands in the last place."""
-        places = {"out_valid": self.valid[2], "out_value": self.values[2]}
+        places = {"out_valid": self.valid[-1], "out_value": self.values[-1]}
         return {name: value for name, value in places.items() if value is not None}
 
     def clock(self, inputs: Mapping[str, int]) -> None:
         """Move on; a reset empties the places."""
         if inputs["enable"]:
-            self.values = [requantized(inputs, self.bits), *self.values[:2]]
-            self.valid = [inputs["in_valid"], *self.valid[:2]]
+            self.values = [requantized(inputs, self.bits), *self.values[:-1]]
+            self.valid = [inputs["in_valid"], *self.valid[:-1]]
         if inputs["rst"]:
-            self.valid = [0, 0, 0]
+            self.valid = [0] * STAGES
 
 
 def corner(rng: random.Random, bits: int) -> int:

@@ -1,4 +1,6 @@
-"""Bench of sequencer: tables of descriptors run image after image, each answer as late as chance has it, resets."""
+"""Bench of sequencer: tables of descriptors run image after image, each answer as late as chance has it, some of them
+refused, pauses between images, resets.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,11 @@ from sim.benches.lockstep import parameter, run_lockstep
 
 MUTATION_PARAMETERS = ({"INDEX_BITS": 3}, {"INDEX_BITS": 1})
 Inputs = Mapping[str, int]
-COMMANDS = ("fetch", "fetch_rewind", "configure", "release_image", "take", "begin_layer", "image_done")
-QUIET: Inputs = dict.fromkeys(("rst", "fetched", "layer_last", "image_ready", "layer_done"), 0)
+COMMANDS = (
+    *("fetch", "fetch_rewind", "configuring", "configure", "release_image", "take", "begin_layer", "end_layer"),
+    *("image_done", "halted"),
+)
+QUIET: Inputs = dict.fromkeys(("rst", "run", "fetched", "legal", "layer_last", "image_ready", "layer_done"), 0)
 
 
 class SequencerModel:
@@ -40,14 +45,22 @@ class SequencerModel:
     def tell(self) -> Generator[Mapping[str, int], Inputs, None]:
         """Receive the inputs of each clock, yield its outputs."""
         inputs = yield {}
+        while not inputs["run"]:
+            inputs = yield self.commands()
         inputs = yield self.commands("fetch")
         while not inputs["fetched"]:
-            inputs = yield self.commands()
-        inputs = yield self.commands("configure", "fetch")
+            inputs = yield self.commands("configuring")
+        if not inputs["legal"]:
+            yield self.commands("configuring")
+            yield from self.halt()
+        inputs = yield self.commands("configuring", "configure", "fetch")
         fetched = 0
         while True:
-            while not ((fetched := fetched | inputs["fetched"]) and inputs["image_ready"]):
+            while not ((fetched := fetched | inputs["fetched"]) and inputs["image_ready"] and inputs["run"]):
                 inputs = yield self.commands()
+            if not inputs["legal"]:
+                yield self.commands()
+                yield from self.halt()
             inputs = yield self.commands("take")
             self.index, self.busy = 1, 1
             while True:
@@ -62,10 +75,18 @@ class SequencerModel:
                 while not fetched:
                     inputs = yield self.commands()
                     fetched = inputs["fetched"]
-                inputs = yield self.commands("take")
+                if not inputs["legal"]:
+                    yield self.commands()
+                    yield from self.halt()
+                inputs = yield self.commands("take", "end_layer")
                 self.index += 1
-            inputs = yield self.commands("image_done", "release_image")
+            inputs = yield self.commands("image_done", "release_image", "end_layer")
             self.busy = 0
+
+    def halt(self) -> Generator[Mapping[str, int], Inputs, None]:
+        """Nothing more is told, until rst."""
+        while True:
+            yield self.commands("halted")
 
     def outputs(self, inputs: Inputs) -> Mapping[str, int]:
         """Return the commands of this clock."""
@@ -84,16 +105,19 @@ class SequencerModel:
 def play(rng: random.Random, model: SequencerModel, layers: int, clocks: int) -> Iterator[dict[str, int]]:
     """Yield answers that come late, among answers that nobody waits for; the table's last descriptor is `last`."""
     late_share = rng.choice([0.0, 0.4, 0.8])
+    legal_share = 0.9
     awaited = False  # a descriptor
     layer = 0
     yield {**QUIET, "rst": 1, "fetched": 1, "image_ready": 1, "layer_done": 1}
     for _ in range(clocks):
         # A layer that runs ends by itself only; all else may come at any time, but for one answer to each fetch.
         fetched = int(awaited and rng.random() >= late_share)
-        rst = int(rng.random() < 0.01)
+        rst = int(rng.random() < (0.2 if model.latest["halted"] else 0.01))
         yield {
             "rst": rst,
+            "run": int(rng.random() >= late_share / 2),
             "fetched": fetched,
+            "legal": int(rng.random() < legal_share),
             "layer_last": int(layer == layers) if layer else rng.randrange(2),
             "image_ready": rng.randrange(2),
             "layer_done": int(rng.random() >= late_share / 2),
@@ -103,6 +127,7 @@ def play(rng: random.Random, model: SequencerModel, layers: int, clocks: int) ->
             layer = layer % layers + 1
         if rst:
             layer = 0
+            legal_share = rng.choice([1.0, 1.0, 0.95, 0.7])
 
 
 @cocotb.test()
@@ -112,4 +137,4 @@ async def tables_of_every_length(dut: Any) -> None:
     index_bits = parameter(dut, "INDEX_BITS")
     for layers in range(1, 1 << min(index_bits, 4)):
         model = SequencerModel(index_bits)
-        await run_lockstep(dut, model, play(rng, model, layers, 400))
+        await run_lockstep(dut, model, play(rng, model, layers, 1000))

@@ -25,6 +25,7 @@ class InputModel:
     def reset(self) -> None:
         """Forget everything."""
         self.owed = 0
+        self.had = 0  # values of the image that were accepted
         self.waiting: deque[tuple[int, bool]] = deque()  # (value, it is the image's last)
         self.done = False
         self.tlast_error = False
@@ -41,6 +42,7 @@ class InputModel:
             "out_valid": int(bool(self.waiting)),
             "done": int(self.done),
             "tlast_error": int(self.tlast_error),
+            "mid_image": int(self.had > 0 and self.owed > 0),
         }
         return state | {"out_value": self.waiting[0][0]} if self.waiting else state
 
@@ -56,8 +58,9 @@ class InputModel:
             self.waiting.append((inputs["s_axis_tdata"], last))
             self.tlast_error |= last != bool(inputs["s_axis_tlast"])
             self.owed -= 1
+            self.had += 1
         if inputs["start"]:
-            self.owed = inputs["length"]
+            self.owed, self.had = inputs["length"], 0
 
 
 def marked(values: list[int]) -> list[Beat]:

@@ -95,6 +95,18 @@ void drive_input(Vdesign& design, bool valid, std::int32_t code, bool last) {
     }
 }
 
+// All through a run CONTROL.run is written, so that a design that waits for its host after reset begins.
+void hold_run(Vdesign& design, int control_offset) {
+    design.s_axil_awaddr = control_offset;
+    design.s_axil_awvalid = 1;
+    design.s_axil_wdata = 1;
+    design.s_axil_wstrb = 15;
+    design.s_axil_wvalid = 1;
+    design.s_axil_bready = 1;
+    design.s_axil_arvalid = 0;
+    design.s_axil_rready = 1;
+}
+
 // ---- stimulus ----------------------------------------------------------------------------------------------------------
 
 struct Layer {
@@ -113,7 +125,7 @@ class Stimulus {
         if (data == MAP_FAILED) fail(std::string("stimulus must be readable: ") + path);
         const auto* word = static_cast<const std::int32_t*>(data);
         for (std::int32_t* field : {&images, &first_image, &codes, &layers_per_image, &outputs, &has_argmax, &out_bits, &output_bits,
-                                    &gap_percent, &stall_clocks}) {
+                                    &gap_percent, &stall_clocks, &control_offset, &counter_base, &counters}) {
             *field = *word++;
         }
         traced_ = 0;
@@ -130,7 +142,8 @@ class Stimulus {
     const std::int32_t* outputs_of(int image) const { return traced_of(image) + traced_; }
     int argmax_of(int image) const { return outputs_of(image)[outputs]; }
 
-    std::int32_t images, first_image, codes, layers_per_image, outputs, has_argmax, out_bits, output_bits, gap_percent, stall_clocks;
+    std::int32_t images, first_image, codes, layers_per_image, outputs, has_argmax, out_bits, output_bits, gap_percent, stall_clocks,
+        control_offset, counter_base, counters;
     std::vector<Layer> layers;
 
   private:
@@ -287,7 +300,42 @@ struct Run {
     std::vector<std::int64_t> starts;  // clock in which each image's first layer began
     std::vector<std::int64_t> ends;    // clock behind the one in which each image's last output was accepted
     std::int64_t clocks = 0;
+    std::vector<std::uint64_t> counters;  // of every layer of the last image, a layer's beside each other
 };
+
+void tick(Vdesign& design, Wave& wave, std::int64_t clock) {
+    design.clk = 0;
+    design.eval();
+    wave.dump(clock, false);
+    design.clk = 1;
+    design.eval();
+    wave.dump(clock, true);
+}
+
+std::uint64_t read_register(Vdesign& design, Wave& wave, Run& run, int offset) {
+    constexpr int kMostClocks = 16;
+    design.s_axil_araddr = offset;
+    design.s_axil_arvalid = 1;
+    for (int clock = 0; clock < kMostClocks; ++clock) {
+        tick(design, wave, run.clocks++);
+        design.s_axil_arvalid = 0;
+        if (design.s_axil_rvalid) {
+            const std::uint64_t value = design.s_axil_rdata;
+            tick(design, wave, run.clocks++);
+            return value;
+        }
+    }
+    fail("registers must answer within 16 clocks");
+}
+
+void read_counters(Vdesign& design, const Stimulus& stimulus, Wave& wave, Run& run) {
+    const int words = 2 * stimulus.layers_per_image * stimulus.counters;
+    for (int word = 0; word < words; word += 2) {
+        const std::uint64_t low = read_register(design, wave, run, stimulus.counter_base + 4 * word);
+        const std::uint64_t high = read_register(design, wave, run, stimulus.counter_base + 4 * word + 4);
+        run.counters.push_back(high << 32 | low);
+    }
+}
 
 Run play(Vdesign& design, const Stimulus& stimulus, Checker& checker, Wave& wave) {
     Run run;
@@ -301,6 +349,7 @@ Run play(Vdesign& design, const Stimulus& stimulus, Checker& checker, Wave& wave
     std::int64_t last_progress = 0;
     int quiet = 0;
 
+    hold_run(design, stimulus.control_offset);
     design.s_axis_tlast = 0;
     design.s_axis_tdata = 0;
     for (; quiet < kQuietClocks; ++run.clocks) {
@@ -349,6 +398,7 @@ Run play(Vdesign& design, const Stimulus& stimulus, Checker& checker, Wave& wave
         design.eval();
         wave.dump(run.clocks, true);
     }
+    if (checker.finished() && checker.problem.empty()) read_counters(design, stimulus, wave, run);
     return run;
 }
 
@@ -365,6 +415,10 @@ void write_result(const char* path, const Checker& checker, const Run& run) {
     std::fprintf(file, "], \"classes\": [");
     for (std::size_t image = 0; image < checker.classes.size(); ++image) {
         std::fprintf(file, "%s%d", image ? ", " : "", checker.classes[image]);
+    }
+    std::fprintf(file, "], \"counters\": [");
+    for (std::size_t counter = 0; counter < run.counters.size(); ++counter) {
+        std::fprintf(file, "%s%" PRIu64, counter ? ", " : "", run.counters[counter]);
     }
     std::fprintf(file, "], \"difference\": ");
     const Difference& found = checker.difference;

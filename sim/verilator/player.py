@@ -12,7 +12,7 @@ from quant.errors import MismatchError
 from quant.integer_network import Argmax, IntegerNetwork
 from rtl.design import Design
 from rtl.expected import element
-from sim.job import PROGRESS_FILE, STALL_CLOCKS, TIMEOUT_S, Job, Mismatch, Played, prepare_folder
+from sim.job import PROGRESS_FILE, STALL_CLOCKS, TIMEOUT_S, Job, Mismatch, Played, layer_counts, prepare_folder
 from sim.process import log_tail, run_logged
 from sim.verilator.build import build
 from sim.verilator.stimulus import write_stimulus
@@ -83,6 +83,7 @@ class VerilatorPlayer:
             classes=tuple(result["classes"]) if has_argmax else None,
             mismatch=None if result["difference"] is None else self._mismatch(result["difference"]),
             waveform=waveform,
+            counters=layer_counts(result["counters"]),
         )
 
     def _mismatch(self, found: dict[str, int]) -> Mismatch:

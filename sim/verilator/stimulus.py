@@ -15,6 +15,7 @@ import numpy as np
 from quant.golden import trace
 from quant.integer_network import Argmax, IntegerNetwork
 from rtl.design import Design
+from rtl.driver import COUNTER_BASE, COUNTERS, ROW_BYTES, Register
 from rtl.expected import stream_order, traced_values
 from rtl.placement import output_node
 from sim.job import STALL_CLOCKS, Job
@@ -38,6 +39,9 @@ class Header:
     output_bits: int
     gap_percent: int
     stall_clocks: int
+    control_offset: int
+    counter_base: int
+    counters: int
 
 
 def write_stimulus(
@@ -58,6 +62,9 @@ def write_stimulus(
         output_bits=design.parameters["OUTPUT_BITS"],
         gap_percent=job.gap_percent,
         stall_clocks=stall_clocks,
+        control_offset=Register.CONTROL,
+        counter_base=COUNTER_BASE + ROW_BYTES,
+        counters=len(COUNTERS),
     )
     layers = [(layer.index, layer.channels * layer.height * layer.width) for layer in design.layers]
     with path.open("wb") as file:
