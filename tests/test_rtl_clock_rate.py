@@ -10,8 +10,8 @@ import pytest
 from quant.errors import BadInputError, MissingToolError
 from rtl.clock_rate import WRAPPER, WrappedPort, wrapper_text
 from rtl.lint import lint_with_icarus
-from rtl.nextpnr import ClockRate, Outcome, nextpnr_command
-from rtl.synthesis import FAMILIES, Target, synthesise
+from rtl.nextpnr import ClockRate, Outcome
+from rtl.synthesis import Target, synthesise
 
 SUM = """module m (input wire clk, input wire [2:0] a, input wire b, output reg [3:0] q, output wire r);
   always @(posedge clk) q <= a + b;
@@ -136,12 +136,6 @@ def test_refusals_before_any_work(design: Path, monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize("target", [Target.ECP5, Target.ICE40])
 def test_a_real_clock_rate(design: Path, target: Target) -> None:
     """A sum of three bits, registers around it, reaches a hundred megahertz on either family."""
-    device = FAMILIES[target].device
-    assert device is not None
-    try:
-        nextpnr_command(device.program)
-    except MissingToolError as error:
-        pytest.skip(str(error))
     (filled,) = synthesise([design], "m", [target], fmax=True).fpga
     clock = filled.clock
     assert clock is not None
@@ -149,5 +143,6 @@ def test_a_real_clock_rate(design: Path, target: Target) -> None:
     assert clock.fmax_mhz is not None
     assert 100 < clock.fmax_mhz < 2000
     assert clock.path is not None
+    # nextpnr rounds the steps that the delay is summed from, and the rate, each for itself.
     assert clock.path.delay_ns == pytest.approx(1000 / clock.fmax_mhz, abs=0.01)
     assert 0 < clock.path.routing_ns < clock.path.delay_ns
