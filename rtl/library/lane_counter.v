@@ -4,7 +4,8 @@
 // How it works. A word feeds `codes` input lanes of `channels` output lanes (twice the input lanes with in_split, of 1 output lane in a
 // pool). A tap is effective when both its operands are not 0: in the min form every other one contributes nothing. In a dot product
 // the second operand is the weight's bit of this pass. Pools have no effective taps. Lanes that are not fed must hold x = 0.
-// Busy lanes are a product: lanes shifted by each bit of channels that is 1. Taps are added per output lane, then over those.
+// Busy lanes are a product: lanes shifted by each bit of channels that is 1. Taps are added in groups of 15, which full adders alone
+// bring to 4 bits, then over the groups. Group g has tap g of each of 15 slices of the word; which taps those are makes no difference.
 //
 // Latency: 3 clocks from a word to its counts; both are 0 in clocks without a word, and for words that rst met on the way.
 //
@@ -73,17 +74,16 @@ module lane_counter #(
             localparam GROUPS = (TAPS + 14) / 15;
             localparam SLICE = GROUPS * CODE_BITS;
             localparam SUM_BITS = 4 + $clog2(GROUPS);
-            // With these steps behind one of 1, a code's lowest bit takes in all its bits and none of the next code's.
-            localparam SECOND_STEP = CODE_BITS < 4 ? CODE_BITS - 2 : 2;
-            localparam THIRD_STEP = CODE_BITS < 4 ? 0 : CODE_BITS - 4;
+            localparam FOLDED = CODE_BITS < 4 ? CODE_BITS : 4;  // bits of a code that two steps fold into its lowest one
 
             reg [4*GROUPS-1:0] counts_q;
             reg [COUNT_BITS-1:0] effective_q;
             reg [COUNT_BITS-1:0] effective_qq;
             assign effective_taps = effective_qq;
 
-            // How many taps of each group are effective. On whole words in a function, since an event-driven simulator then takes each
-            // step for all lanes at once, and once a clock. What the lowest bits of the codes hold counts, the rest is not read.
+            // How many taps of each group are effective: a number of 4 bits each. On whole words and in a function, since an event-driven
+            // simulator then takes each step for all lanes at once, once a clock. Only what the lowest bit of each code holds is of use.
+            // {ones, carries} of three slices are their xor and their majority: full adders, from 15 ones down to 1, 1, 1 and 1.
             function [4*GROUPS-1:0] group_counts;
                 input [IN_LANES*CODE_BITS-1:0] x;
                 input [TAPS*CODE_BITS-1:0] w;
@@ -101,11 +101,11 @@ module lane_counter #(
                 integer g;
                 begin
                     live_x = x | x >> 1;
-                    live_x = live_x | live_x >> SECOND_STEP;
-                    live_x = live_x | live_x >> THIRD_STEP;
+                    live_x = live_x | live_x >> (FOLDED - 2);
+                    live_x = live_x | live_x >> (CODE_BITS - FOLDED);
                     live_w = w | w >> 1;
-                    live_w = live_w | live_w >> SECOND_STEP;
-                    live_w = live_w | live_w >> THIRD_STEP;
+                    live_w = live_w | live_w >> (FOLDED - 2);
+                    live_w = live_w | live_w >> (CODE_BITS - FOLDED);
                     taps = {(15*SLICE){1'b0}};
                     taps[TAPS*CODE_BITS-1:0] = live_w & {OUT_LANES{live_x}};
 
