@@ -5,7 +5,7 @@
 Icarus Verilog runs the plain testbench that `hwadder rtl --vectors 1` prints, Verilator the program that
 `hwadder simulate --simulator verilator` compiles; both compare every value of the same image as it appears. Rounds
 alternate, so that a machine that is busy for a while is busy for both. Icarus gets a window of clocks from the image's
-beginning (a whole image of ResNet-20 takes it ten minutes), and its start-up is measured apart and taken off; Verilator
+beginning (a whole image of ResNet-20 takes it minutes), and its start-up is measured apart and taken off; Verilator
 plays the whole image, its start-up included. FOLDER holds the published checkpoint of ResNet-20 and a CIFAR-10 subset;
 its default is $HWADDER_DATA, and without one the benchmark has LeNet-5 only.
 
