@@ -37,7 +37,8 @@ clean:  ## Remove what was built; .venv stays
 tools:
 	@.ci/install-tools
 
-.venv/installed: pyproject.toml constraints.txt | tools
+# Installing also compiles the kernels, hence their sources.
+.venv/installed: pyproject.toml constraints.txt $(wildcard */native/*) | tools
 	python3 -m venv .venv
 	$(PYTHON) -m pip install -c constraints.txt -e '.[test]'
 	touch $@

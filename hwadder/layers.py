@@ -4,7 +4,8 @@ Forward, gradients and the adaptive learning rate are those of AdderNet (Chen et
 eq. 2, 4, 5 and 12-13) as its reference code computes them: the weight's gradient is rescaled inside backward to the
 norm `eta * sqrt(numel)` over the whole layer. So the scale of the loss does not matter, momentum and weight decay act
 after the rescaling, and gradients accumulated over several backward passes (or averaged over processes) are a sum of
-vectors of one length each, not the rescaled gradient of the larger batch.
+vectors of one length each, not the rescaled gradient of the larger batch. For those, `leave_gradients_raw` takes the
+rescaling out of backward, and `rescale_gradients` does it once before the optimizer's step.
 """
 
 from __future__ import annotations
@@ -51,11 +52,19 @@ def _weight_gradient(taps: Tensor, weight: Tensor, grad: Tensor) -> Tensor:
     return grad @ taps.T - weight * grad.sum(dim=1, keepdim=True)
 
 
+def _rescaling(grad_weight: Tensor, eta: float) -> Tensor:
+    """Factor of the adaptive learning rate (eq. 12-13), the reference's floor on the norm included."""
+    norm: Tensor = grad_weight.norm().clamp(min=1e-12)
+    return eta * math.sqrt(grad_weight.numel()) / norm
+
+
 class _AdderFunction(torch.autograd.Function):
     """Forward and gradient of one adder layer on (N, C, H, W) maps; only `x` and the weight outlive a chunk."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: Pair, padding: Pair, groups: int, eta: float) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, stride: Pair, padding: Pair, groups: int, eta: float | None
+    ) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.stride, ctx.padding, ctx.groups, ctx.eta = stride, padding, groups, eta
         height, width = _output_size(x, weight, stride, padding)
@@ -89,13 +98,12 @@ class _AdderFunction(torch.autograd.Function):
                     columns, x.shape[2:], weight.shape[2:], padding=ctx.padding, stride=ctx.stride
                 )
         grad_weight = torch.cat(grad_rows).view_as(weight) if ctx.needs_input_grad[1] else None
-        if grad_weight is not None:
-            # Adaptive learning rate (eq. 12-13); the reference's floor on the norm leaves a zero gradient zero.
-            grad_weight *= ctx.eta * math.sqrt(weight.numel()) / grad_weight.norm().clamp(min=1e-12)
+        if grad_weight is not None and ctx.eta is not None:
+            grad_weight *= _rescaling(grad_weight, ctx.eta)
         return grad_x, grad_weight, None, None, None, None
 
 
-def _adder2d(x: Tensor, weight: Tensor, stride: Pair, padding: Pair, groups: int, eta: float) -> Tensor:
+def _adder2d(x: Tensor, weight: Tensor, stride: Pair, padding: Pair, groups: int, eta: float | None) -> Tensor:
     y: Tensor = _AdderFunction.apply(x, weight, stride, padding, groups, eta)  # type: ignore[no-untyped-call]
     return y
 
@@ -157,7 +165,7 @@ class Adder2d(nn.Module):
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size = _pair(kernel_size, "kernel_size", 1)
         self.stride, self.padding = _pair(stride, "stride", 1), _pair(padding, "padding", 0)
-        self.groups, self.eta = groups, eta
+        self.groups, self.eta, self.rescales_in_backward = groups, eta, True
         self.adder = nn.Parameter(torch.randn(out_channels, in_channels // groups, *self.kernel_size))
         self.b = nn.Parameter(torch.rand(out_channels)) if bias else None
 
@@ -167,7 +175,7 @@ class Adder2d(nn.Module):
             raise BadInputError(f"input of {self} must be of shape (N, {self.in_channels}, H, W), not {tuple(x.shape)}")
         if min(_output_size(x, self.adder, self.stride, self.padding)) < 1:
             raise BadInputError(f"input of {self} must be no smaller than its kernel, not {tuple(x.shape[2:])}")
-        y = _adder2d(x, self.adder, self.stride, self.padding, self.groups, self.eta)
+        y = _adder2d(x, self.adder, self.stride, self.padding, self.groups, _eta_in_backward(self))
         return y if self.b is None else y + self.b[:, None, None]
 
     def extra_repr(self) -> str:
@@ -188,6 +196,7 @@ class AdderLinear(nn.Module):
     def __init__(self, in_features: int, out_features: int, bias: bool = False, eta: float = 0.2) -> None:
         super().__init__()
         self.in_features, self.out_features, self.eta = in_features, out_features, eta
+        self.rescales_in_backward = True
         self.adder = nn.Parameter(torch.randn(out_features, in_features))
         self.b = nn.Parameter(torch.rand(out_features)) if bias else None
 
@@ -197,7 +206,7 @@ class AdderLinear(nn.Module):
             raise BadInputError(f"input of {self} must be of shape (..., {self.in_features}), not {tuple(x.shape)}")
         # A linear layer is a 1x1 layer on 1x1 maps.
         maps = x.reshape(-1, self.in_features, 1, 1)
-        sums = _adder2d(maps, self.adder[:, :, None, None], (1, 1), (0, 0), 1, self.eta)
+        sums = _adder2d(maps, self.adder[:, :, None, None], (1, 1), (0, 0), 1, _eta_in_backward(self))
         y = sums.reshape(*x.shape[:-1], self.out_features)
         return y if self.b is None else y + self.b
 
@@ -205,3 +214,33 @@ class AdderLinear(nn.Module):
         """What distinguishes this layer, in the order of its arguments."""
         text = f"{self.in_features}, {self.out_features}" + (", bias=True" if self.b is not None else "")
         return text + (f", eta={self.eta}" if self.eta != 0.2 else "")
+
+
+def _eta_in_backward(layer: Adder2d | AdderLinear) -> float | None:
+    return layer.eta if layer.rescales_in_backward else None
+
+
+def leave_gradients_raw(model: nn.Module) -> None:
+    """From now on backward leaves the raw gradient of eq. 4 in every adder layer's weight.
+
+    Raw gradients add up over the parts of a batch and average over processes as any gradient does;
+    `rescale_gradients` must follow before the optimizer's step.
+    """
+    for layer in _adder_layers(model):
+        layer.rescales_in_backward = False
+
+
+def rescale_gradients(model: nn.Module) -> None:
+    """Scale the raw gradient of each adder layer's weight to the norm `eta * sqrt(numel)` (eq. 12-13), in place.
+
+    Raises BadInputError for a layer whose backward rescales already.
+    """
+    for layer in _adder_layers(model):
+        if layer.rescales_in_backward:
+            raise BadInputError(f"gradients to rescale must be raw (leave_gradients_raw), not those of {layer}")
+        if layer.adder.grad is not None:
+            layer.adder.grad *= _rescaling(layer.adder.grad, layer.eta)
+
+
+def _adder_layers(model: nn.Module) -> Iterator[Adder2d | AdderLinear]:
+    return (layer for layer in model.modules() if isinstance(layer, Adder2d | AdderLinear))

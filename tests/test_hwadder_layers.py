@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from hwadder import layers
-from hwadder.layers import Adder2d, AdderLinear
+from hwadder.layers import Adder2d, AdderLinear, leave_gradients_raw, rescale_gradients
 from quant.errors import BadInputError
 
 Pair = tuple[int, int]
@@ -138,6 +138,29 @@ def test_accumulated_gradients_are_a_sum_of_adapted_ones() -> None:
     layer(second).sum().backward()
     assert layer.adder.grad is not None
     assert torch.equal(layer.adder.grad, parts[0] + parts[1])
+
+
+def test_raw_gradients_of_parts_rescale_to_the_gradient_of_one_batch() -> None:
+    torch.manual_seed(4)
+    whole, parts = (nn.Sequential(Adder2d(2, 3, 3), nn.Flatten(), AdderLinear(48, 2)).double() for _ in range(2))
+    parts.load_state_dict(whole.state_dict())
+    x, g = torch.randn(6, 2, 6, 6, dtype=torch.double), torch.randn(6, 2, dtype=torch.double)
+    whole(x).backward(g)
+    leave_gradients_raw(parts)
+    for images in (slice(0, 1), slice(1, 4), slice(4, 6)):
+        parts(x[images]).backward(g[images])
+    rescale_gradients(parts)
+    for one, other in zip(whole.parameters(), parts.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-13, atol=1e-13)
+
+
+def test_gradients_are_not_rescaled_twice() -> None:
+    with pytest.raises(BadInputError) as error:
+        rescale_gradients(Adder2d(1, 1, 1))
+    assert str(error.value) == (
+        "gradients to rescale must be raw (leave_gradients_raw), "
+        "not those of Adder2d(1, 1, kernel_size=(1, 1), stride=(1, 1))"
+    )
 
 
 def test_stride_two_reaches_every_pixel_that_was_read() -> None:
