@@ -55,7 +55,7 @@ P = ParamSpec("P")
 
 PATH = click.Path(path_type=Path)
 _DATA_HELP = "mnist, a CIFAR python-batches folder, an image folder, or an .npz file"
-_MODEL_HELP = "lenet5, resnet20, resnet32 or module:function"
+_MODEL_HELP = "lenet5, resnet20, resnet32 or vgg-small (-cnn for its CNN twin), or module:function"
 _PIPE_COLUMNS = 120
 """Width of tables that go to a file or a pipe: wide enough that no figure is cut."""
 
@@ -268,7 +268,7 @@ def doctor(as_json: bool) -> None:
 @json_option
 @_exit_codes
 def train(model: str, data: str, out: Path, resume: bool, as_json: bool, **given: float | None) -> None:
-    """Train MODEL (lenet5, resnet20, resnet32 or module:function)."""
+    """Train MODEL (lenet5, resnet20, resnet32 or vgg-small, -cnn for its CNN twin, or module:function)."""
     from hwadder.training import TrainConfig
 
     config = TrainConfig(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
@@ -287,7 +287,7 @@ def train(model: str, data: str, out: Path, resume: bool, as_json: bool, **given
 @json_option
 @_exit_codes
 def evaluate(file: Path, model: str | None, data: str, as_json: bool) -> None:
-    """Top-1 accuracy of FILE, a checkpoint or a quantized network, on the test split."""
+    """Top-1 and top-5 accuracy of FILE, a checkpoint or a quantized network, on the test split."""
     with _bar("evaluating") as progress:
         result = evaluation_json(verbs.evaluate(file, data, model, progress))
     _emit(result if as_json else None, f"{accuracy_text(result)}, {result['kind']}")

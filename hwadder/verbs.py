@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from quant import network_file
 from quant.errors import BadInputError
 from quant.files import replacing_file, replacing_folder, require_file
 from quant.float_network import FloatNetwork
-from quant.golden import classify, encode, trace
+from quant.golden import encode, logits, trace
 from quant.integer_network import IntegerNetwork
 from quant.quantization_report import LayerReport
 from quant.quantization_report import report as quantization_report
@@ -62,22 +62,29 @@ def _ignore_count(_done: int, _total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Top-1 accuracy on the test split.
+    """Top-1 and top-5 accuracy on the test split.
 
     Attributes:
         kind: `float` for a checkpoint, `integer` for a quantized network.
         correct: images classified rightly.
         images: images of the test split.
+        top5_correct: images whose class is among the five largest logits; None for networks of fewer than six classes.
     """
 
     kind: str
     correct: int
     images: int
+    top5_correct: int | None = None
 
     @property
     def accuracy(self) -> float:
         """Fraction of the images classified rightly."""
         return self.correct / self.images
+
+    @property
+    def top5_accuracy(self) -> float | None:
+        """Fraction of the images whose class is among the five largest logits."""
+        return None if self.top5_correct is None else self.top5_correct / self.images
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,27 +173,34 @@ def train(
 
 
 def evaluate(file: Path, data: Source, model: str | None = None, progress: Counter = _ignore_count) -> Evaluation:
-    """Top-1 accuracy of a checkpoint (float; needs `model`) or of a quantized network (integer) on the test split."""
+    """Accuracy of a checkpoint (float; needs `model`) or of a quantized network (integer) on the test split."""
     require_file(file, "checkpoint or network file")
     if is_network_file(file):
         return evaluate_network(network_file.load(file), _loaded(data), progress)
     if model is None:
         raise BadInputError(f"model of a checkpoint must be named with --model, not left out: {file}")
-    from hwadder.accuracy import evaluate_float
+    from hwadder.accuracy import float_logits
 
     dataset = _loaded(data)
-    correct, images = evaluate_float(_loaded_model(file, model, dataset.num_classes), dataset)
-    return Evaluation("float", correct, images)
+    batches = float_logits(_loaded_model(file, model, dataset.num_classes), dataset)
+    return _evaluation("float", batches, dataset, progress)
 
 
 def evaluate_network(network: IntegerNetwork, dataset: Dataset, progress: Counter = _ignore_count) -> Evaluation:
-    """Top-1 accuracy of the golden model on the test split."""
-    correct = done = 0
-    for classes in classify(network, dataset.x_test):
-        correct += int((classes == dataset.y_test[done : done + len(classes)]).sum())
-        done += len(classes)
-        progress(done, len(dataset.x_test))
-    return Evaluation("integer", correct, len(dataset.x_test))
+    """Accuracy of the golden model on the test split."""
+    return _evaluation("integer", logits(network, dataset.x_test), dataset, progress)
+
+
+def _evaluation(kind: str, batches: Iterable[NDArray[Any]], dataset: Dataset, progress: Counter) -> Evaluation:
+    from hwadder.accuracy import label_ranks
+
+    ranks: list[int] = []
+    for batch in batches:
+        classes = batch.shape[1]
+        ranks += label_ranks(batch, dataset.y_test[len(ranks) : len(ranks) + len(batch)]).tolist()
+        progress(len(ranks), len(dataset.y_test))
+    top5 = sum(rank < 5 for rank in ranks) if classes > 5 else None
+    return Evaluation(kind, ranks.count(0), len(ranks), top5)
 
 
 def quantize(
