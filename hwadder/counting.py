@@ -109,7 +109,7 @@ def _clamp(args: Sequence[Any], out: Tensor) -> _Cost:
 
 
 def _power(args: Sequence[Any], out: Tensor) -> _Cost:
-    if args[1] == 2:
+    if isinstance(args[1], int | float) and args[1] == 2:
         return _Cost(others=_others("square", multiply=out.numel()))
     return _Cost(others=_others("power", special=out.numel()))
 
@@ -219,6 +219,7 @@ _RULES: dict[str, Callable[[Sequence[Any], Tensor], _Cost | None]] = {
     "aten.abs": _each("elementwise absolute value", absolute=1),
     "aten.mul": _each("elementwise multiplication", multiply=1),
     "aten.div": _division,
+    "aten.sign": _each("sign", compare=1),
     "aten.pow": _power,
     "aten.max_pool2d_with_indices": _max_pool,
     "aten.avg_pool2d": _average_pool,
@@ -240,9 +241,10 @@ _MOVES = {
     "aten.cat",
     "aten.clone",
     "aten.constant_pad_nd",
-    "aten.copy_",
+    "aten.copy",
     "aten.detach",
     "aten.empty",
+    "aten.empty_like",
     "aten.expand",
     "aten.flip",
     "aten.full",
@@ -319,7 +321,8 @@ class _CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call] # of to
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        name = str(func.overloadpacket)  # one rule for all overloads of an operation
+        # One rule for all overloads of an operation, those that work in place included.
+        name = str(func.overloadpacket).rstrip("_")
         if name not in _MOVES:
             out = result[0] if isinstance(result, tuple | list) else result
             rule = _RULES.get(name)
@@ -392,11 +395,8 @@ def count_torch(model: nn.Module, input_shape: Sequence[int], name: str) -> Torc
     with torch.no_grad(), _tracked(shadow, mode):
         image = torch.empty(1, *input_shape, device="meta")
         with mode:
-            output = shadow(image)
+            shadow(image)
     layers = [_normalisation(tuple(input_shape)), *(record.layer() for record in mode.records.values())]
-    if output.dim() == 2:
-        argmax = _others("argmax", compare=output.shape[1] - 1)
-        layers.append(LayerCount("argmax", "Argmax", (), others=argmax))
     unknown = tuple(UnknownOperation(*key, times) for key, times in mode.unknown.items())
     return TorchCount(Workload(name, tuple(layers), is_integer=False), unknown)
 
