@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from hwadder import layers
+from hwadder import textbook
 from hwadder.layers import Adder2d, AdderLinear, leave_gradients_raw, rescale_gradients
 from quant.errors import BadInputError
 
@@ -69,7 +69,7 @@ def cases(draw: st.DrawFn) -> tuple[Adder2d, Tensor]:
 def test_layer_equals_the_loops(case: tuple[Adder2d, Tensor], chunk_elements: int) -> None:
     layer, x = case
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layers, "_CHUNK_ELEMENTS", chunk_elements)
+        patch.setattr(textbook, "_CHUNK_ELEMENTS", chunk_elements)
         y = layer(x)
         grad = quarters(*y.shape)
         y.backward(grad)
