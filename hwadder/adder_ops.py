@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.grad import conv2d_weight
 
 from hwadder import cpu_kernels, textbook
 from hwadder.window import Window
@@ -31,13 +32,13 @@ def adder2d(
     exact: bool = False,
     eta: float | None = None,  # noqa: ARG001 - backward reads it
 ) -> Tensor:
-    """`-sum |x - w|` of maps (N, C, H, W) under a weight (F, C / groups, kernel height, kernel width), as (N, F, H', W')
-    in x's memory format; padded taps count as x = 0 (AdderNet, eq. 2).
+    """`-sum |x - w|` of maps (N, C, H, W) under a weight (F, C / groups, kernel height, kernel width), as
+    (N, F, H', W') in x's memory format; padded taps count as x = 0 (AdderNet, eq. 2).
 
-    Without `exact` kernels may sum `x + w - 2 min(x, w)`, which a CPU does in two instructions for every three. Its
-    error is about 1e-6 of the larger of |sum x|, |sum w| and the result; with `exact` it is 1e-6 of the result, whatever
-    x and w have in common. The weight's gradient is scaled to the norm `eta * sqrt(numel)`, and left raw where `eta`
-    is None.
+    Without `exact`, kernels may sum `x + w - 2 min(x, w)`, two instructions on a CPU for every three of the
+    definition: the rounding error is then within 2e-6 of the largest of |sum x|, |sum w| and the result. With `exact`
+    it is within 2e-6 of the result, whatever x and w have in common. The weight's gradient is scaled to the norm
+    `eta * sqrt(numel)` (`rescaling`), and left raw where `eta` is None.
     """
     window = _window(stride, padding, dilation, groups)
     source, filters = _computed(x), _computed(weight)
@@ -93,7 +94,7 @@ def adder2d_weight_gradient(
     g, source, filters = _computed(grad), _computed(x), _computed(weight)
     if source.device.type == "cpu":
         # A convolution's weight gradient, for which torch has good kernels, less a term that a sum gives.
-        product = torch.nn.grad.conv2d_weight(
+        product: Tensor = conv2d_weight(  # type: ignore[no-untyped-call]
             source, list(filters.shape), g, window.stride, window.padding, window.dilation, window.groups
         )
         grad_weight = product.addcmul_(filters, g.sum((0, 2, 3))[:, None, None, None], value=-1)

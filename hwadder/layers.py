@@ -108,7 +108,7 @@ class AdderLinear(nn.Module):
         # A linear layer is a 1x1 layer on one image, a row of its maps for each vector; transposing only relabels axes.
         maps = x.reshape(-1, self.in_features).T[None, :, :, None]
         weight = self.adder[:, :, None, None]
-        sums = adder2d(maps, weight, (1, 1), (0, 0), (1, 1), 1, self.exact, _eta_in_backward(self))
+        sums: Tensor = adder2d(maps, weight, (1, 1), (0, 0), (1, 1), 1, self.exact, _eta_in_backward(self))
         y = sums[0, :, :, 0].T.reshape(*x.shape[:-1], self.out_features)
         return y if self.b is None else y + self.b
 

@@ -88,7 +88,5 @@ def _unfolded(x: Tensor, weight: Tensor, window: Window) -> Iterator[tuple[int, 
     taps_per_image = x.shape[1] * weight.shape[2] * weight.shape[3] * height * width
     step = max(1, _CHUNK_ELEMENTS // max(1, taps_per_image))
     for start in range(0, x.shape[0], step):
-        columns = F.unfold(
-            x[start : start + step], weight.shape[2:], window.dilation, window.padding, window.stride
-        )
+        columns = F.unfold(x[start : start + step], weight.shape[2:], window.dilation, window.padding, window.stride)
         yield start, columns.transpose(0, 1).flatten(1).chunk(window.groups)

@@ -27,7 +27,7 @@ inline Vector clipped_step(Vector sum, Vector gradient, Vector weight, Vector he
     return _mm256_fmadd_ps(gradient, _mm256_range_ps(difference, one, 2), sum);
 }
 
-enum { SUM_ROWS = 12, CLIP_ROWS = 6 };
+enum { SUM_ROWS = 6, CLIP_ROWS = 6 };
 
 }  // namespace
 
