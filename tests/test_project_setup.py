@@ -92,7 +92,7 @@ def test_an_old_python_is_named(machine: Path) -> None:
 def test_make_alone_explains_every_verb() -> None:
     run = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
     explained = re.findall(r"^make (\w+) +\S", run.stdout, flags=re.MULTILINE)
-    assert explained == ["help", "setup", "demo", "test", "slow", "lint", "wheel", "clean"]
+    assert explained == ["help", "setup", "demo", "test", "slow", "triton", "gpu", "lint", "wheel", "clean"]
 
 
 def test_every_requirement_is_pinned_to_what_is_installed() -> None:
