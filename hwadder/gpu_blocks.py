@@ -46,12 +46,12 @@ class Blocks:
 
 INSTRUCTIONS_A_TAP = {
     Blocks(16, 8, 8, 8): 2.31,
-    Blocks(32, 4, 8, 8): 2.37,
-    Blocks(32, 2, 8, 8): 2.51,
+    Blocks(32, 4, 8, 8): 2.38,
+    Blocks(32, 2, 8, 8): 2.53,
     Blocks(32, 1, 8, 8): 2.85,
-    Blocks(32, 1, 8, 4): 3.66,
-    Blocks(32, 1, 8, 2): 5.33,
-    Blocks(32, 1, 8, 1): 8.62,
+    Blocks(32, 1, 8, 4): 3.64,
+    Blocks(32, 1, 8, 2): 5.30,
+    Blocks(32, 1, 8, 1): 8.58,
 }
 """The blocks to choose from, with what the forward's inner loop takes (benchmarks/gpu_instructions.py counts it)."""
 MOST_CHANNELS_A_STEP = 8
