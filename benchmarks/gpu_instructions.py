@@ -203,20 +203,17 @@ def main() -> None:
     """Count, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--filters", type=int, default=1, help="leave out blocks of fewer filters")
+    parser.add_argument("--large", action="store_true", help="the two widest blocks alone, in float32")
     options = parser.parse_args()
-    every = (*INSTRUCTIONS_A_TAP, Blocks(16, 8, 4, 8))  # the last one for layers of few positions
-    rows = [
-        measure(program, blocks, torch.float32)
-        for program in Program
-        for blocks in every
-        if blocks.filters >= options.filters
-    ]
-    rows += [
-        measure(program, every[0], dtype)
-        for program in (Program.FORWARD, Program.INPUT_GRADIENT)
-        for dtype in (torch.float16, torch.bfloat16)
-    ]
+    large = tuple(INSTRUCTIONS_A_TAP)[:2]
+    cases = [(program, blocks, torch.float32) for program in Program for blocks in large]
+    if not options.large:
+        few_positions = Blocks(16, 8, 4, 8)
+        others = (*tuple(INSTRUCTIONS_A_TAP)[2:], few_positions)
+        cases += [(program, blocks, torch.float32) for program in Program for blocks in others]
+        halves = (torch.float16, torch.bfloat16)
+        cases += [(each, large[0], dtype) for each in (Program.FORWARD, Program.INPUT_GRADIENT) for dtype in halves]
+    rows = [measure(*case) for case in cases]
     page = table(rows)
     print(page)
     content = {"triton": triton.__version__, "target": "sm_90", "rows": [asdict(row) for row in rows]}

@@ -31,7 +31,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Rows:
     """
     folder = tmp_path_factory.mktemp("instructions")
     subprocess.run(
-        [sys.executable, "benchmarks/gpu_instructions.py", "--filters", "32", "--out", str(folder)],
+        [sys.executable, "benchmarks/gpu_instructions.py", "--large", "--out", str(folder)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(folder / "cache")},
         check=True,
