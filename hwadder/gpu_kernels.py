@@ -6,8 +6,8 @@ held; inputs in channels_last are copied once, because neighbouring lanes read n
 
 The forward is the direct form `sum |x - w|`, two instructions a tap, which is also the fastest here: unlike on a CPU
 there is no faster one to trade accuracy for. The input's gradient takes `clamp(w - x, -1, 1)` as twice
-`clamp(w / 2 + (1 / 2 - x / 2), 0, 1)` less one, also two instructions a tap. Each of these two additions rounds, so the
-clamp is off by at most `2**-23 * max(1, |x|, |w|)`: what one rounding of x and w does to it.
+`clamp(w / 2 + (1 / 2 - x / 2), 0, 1)` less one, also two instructions a tap. Each of the two additions rounds, so the
+clamp is off by at most `2**-24 * (2 + |x|)`: about what storing x and the clamp in float32 rounds anyway.
 """
 
 from __future__ import annotations
