@@ -25,8 +25,8 @@ triton: setup  ## Run the tests of the GPU's kernels on Triton's interpreter, an
 	$(PYTHON) -m pip install -c constraints.txt -e '.[gpu]'
 	$(PYTHON) -m pytest -m triton -n 2
 
-gpu:  ## Check and time the GPU's kernels on a machine that has a GPU: benchmarks/results/gpu_layers.*
-	python3 benchmarks/gpu.py
+gpu: .venv/installed  ## Check and time the GPU's kernels on a machine that has a GPU: benchmarks/results/gpu_layers.*
+	$(PYTHON) benchmarks/gpu.py
 
 lint: .venv/installed  ## Check format, lint and types
 	$(PYTHON) -m ruff format --check
