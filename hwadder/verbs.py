@@ -15,9 +15,10 @@ from energy import EnergyReport, Precision, build_report, count_float, count_int
 from hwadder.diagnosis import ToolStatus, diagnose
 from quant import network_file
 from quant.errors import BadInputError
+from quant.executor import Executor
 from quant.files import replacing_file, replacing_folder, require_file
 from quant.float_network import FloatNetwork
-from quant.golden import classify, encode, trace
+from quant.golden import encode, trace
 from quant.integer_network import IntegerNetwork
 from quant.quantization_report import LayerReport
 from quant.quantization_report import report as quantization_report
@@ -180,9 +181,9 @@ def evaluate(file: Path, data: Source, model: str | None = None, progress: Count
 
 
 def evaluate_network(network: IntegerNetwork, dataset: Dataset, progress: Counter = _ignore_count) -> Evaluation:
-    """Top-1 accuracy of the golden model on the test split."""
+    """Top-1 accuracy of the integer network on the test split."""
     correct = done = 0
-    for classes in classify(network, dataset.x_test):
+    for classes in Executor(network).classify(dataset.x_test):
         correct += int((classes == dataset.y_test[done : done + len(classes)]).sum())
         done += len(classes)
         progress(done, len(dataset.x_test))
