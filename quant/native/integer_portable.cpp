@@ -1,4 +1,6 @@
 // The variant for any CPU.
+#include <cstring>
+
 #include "integer_network.h"
 
 namespace portable {

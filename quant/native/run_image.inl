@@ -132,20 +132,24 @@ static void wide_dot(const Frame &frame) {
 }
 
 struct Distance {
-    static int32_t next(int32_t sum, int32_t code, int32_t weight) {
-        const int32_t difference = code - weight;
-        return sum + (difference < 0 ? -difference : difference);
+    static void add(int32_t *__restrict sums, const uint8_t *codes, const uint8_t *weights, int64_t count) {
+        for (int64_t c = 0; c < count; c++)
+            sums[c] += codes[c] > weights[c] ? codes[c] - weights[c] : weights[c] - codes[c];
     }
 };
 struct Total {
-    static int32_t next(int32_t sum, int32_t code, int32_t) { return sum + code; }
+    static void add(int32_t *__restrict sums, const uint8_t *codes, const uint8_t *, int64_t count) {
+        for (int64_t c = 0; c < count; c++) sums[c] += codes[c];
+    }
 };
 struct Largest {
-    static int32_t next(int32_t sum, int32_t code, int32_t) { return code > sum ? code : sum; }
+    static void add(int32_t *__restrict sums, const uint8_t *codes, const uint8_t *, int64_t count) {
+        for (int64_t c = 0; c < count; c++) sums[c] = codes[c] > sums[c] ? codes[c] : sums[c];
+    }
 };
 
 // Windows that leave the channels apart. Weights uint8 [kernel row][kernel column][channel]; pools have none and
-// `Largest` looks at no padded tap. native_network.py proves that the sums fit 31 bits.
+// `Largest` looks at no padded tap. native_network.py proves that the sums fit 32 bits.
 template <class Step>
 static void channelwise(const Frame &frame, bool clip) {
     const Operation &operation = *frame.operation;
@@ -154,16 +158,15 @@ static void channelwise(const Frame &frame, bool clip) {
     int32_t *sums = reinterpret_cast<int32_t *>(frame.scratch);
     for (int64_t row = 0; row < frame.to->height; row++)
         for (int64_t column = 0; column < frame.to->width; column++) {
-            for (int64_t c = 0; c < channels; c++) sums[c] = 0;
             const int64_t top = row * operation.stride_y - operation.padding_y;
             const int64_t left = column * operation.stride_x - operation.padding_x;
+            memset(sums, 0, channels * sizeof *sums);
             for (int64_t i = 0; i < operation.kernel_y; i++)
                 for (int64_t j = 0; j < operation.kernel_x; j++) {
                     const int64_t y = top + i, x = left + j;
                     if (clip && (y < 0 || y >= frame.from->height || x < 0 || x >= frame.from->width)) continue;
-                    const uint8_t *codes = at(frame.source, y, x);
-                    const uint8_t *w = weights ? weights + (i * operation.kernel_x + j) * channels : codes;
-                    for (int64_t c = 0; c < channels; c++) sums[c] = Step::next(sums[c], codes[c], w[c]);
+                    const int64_t tap = (i * operation.kernel_x + j) * channels;
+                    Step::add(sums, at(frame.source, y, x), weights ? weights + tap : nullptr, channels);
                 }
             finish(operation, frame.to->wide, sums, 0, channels, at(frame.shortcut, row, column),
                    at(frame.result, row, column));
