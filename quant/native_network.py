@@ -297,17 +297,18 @@ class NativeNetwork:
         operation.shortcut_multiplier = affine.shortcut_multiplier
         operation.shift = affine.shift
         operation.clamp_max = -1 if affine.clamp_max is None else affine.clamp_max
-        # The bytes of a tile come from 32-bit steps: the sums, and the total with its rounding, must fit.
+        # Vectors of 32 bits make bytes where they are proven to hold the sums, and the total with its rounding.
         if (
-            operation.kind in (_OperationKind.ADDER, _OperationKind.DOT)
+            operation.kind != _OperationKind.WIDE_DOT
             and not _is_wide(node, node.grid)
             and max(accumulator_bits(self._network, node), affine_bits(self._network, node)) <= _NARROW_BITS
         ):
-            operation.narrow_multiplier = self._address(_in_lanes(multiplier, operation.groups))
-            operation.narrow_constant = self._address(_in_lanes(constant, operation.groups))
+            groups = 1 if operation.kind == _OperationKind.CHANNELWISE else operation.groups
+            operation.narrow_multiplier = self._address(_in_lanes(multiplier, groups))
+            operation.narrow_constant = self._address(_in_lanes(constant, groups))
 
     def _scratch(self, node: IntegerNode) -> int:
-        """Bytes that an operation needs for itself: 16-bit codes of a dot layer's map, or sums of a pixel."""
+        """Bytes that an operation needs for itself: 16-bit codes of a dot layer's map, or the wide sums of a pixel."""
         operation = self._operations[self._index[node.name]]
         if operation.kind == _OperationKind.DOT:
             return _lines(2 * self._tensors[operation.source].image_bytes)

@@ -203,6 +203,17 @@ def test_dot_sums_at_the_edge_of_32_bits(channels: int) -> None:
     assert differences(IntegerNetwork("dot", (image, layer)), batch) == []
 
 
+@pytest.mark.usefixtures("variant")
+@pytest.mark.parametrize("code", [0, 255])
+def test_long_adder_sums_of_the_largest_distances(code: int) -> None:
+    # 5,400 taps of 255: any sum of a single lane that is kept in 16 bits would overflow.
+    image = input_node((600, 3, 3), Grid(8, 1.0))
+    affine = Affine(np.array([1, -1]), np.array([0, 3]), 1, None)
+    weight = np.stack([np.full((600, 3, 3), 255), np.zeros((600, 3, 3), np.int64)])
+    layer = Conv2d("layer", "image", Kind.ADDER, weight, 8, affine, Grid(32, 1.0, signed=True))
+    assert differences(IntegerNetwork("long", (image, layer)), np.full((1, 600, 3, 3), code)) == []
+
+
 def test_a_pool_beyond_32_bits_is_left_to_the_golden_model() -> None:
     image = input_node((1, 2903, 2903), Grid(8, 1.0))
     affine = Affine(np.array([1]), np.array([0]), 8, 255)

@@ -1,4 +1,4 @@
-// The variant for CPUs with AVX2.
+// The variant for CPUs with AVX2 (x86-64-v3).
 #include "capability.h"
 
 #ifdef X86_VARIANTS

@@ -1,4 +1,4 @@
-// The variant for CPUs with AVX512.
+// The variant for CPUs with AVX-512 (x86-64-v4).
 #include "capability.h"
 
 #ifdef X86_VARIANTS
@@ -11,7 +11,7 @@
 #include "integer_network.h"
 
 namespace avx512 {
-// 32 registers.
+// 32 registers: 24 sums, 6 broadcast codes, the weights and a distance.
 constexpr int PIXELS = 6;
 #include "affine_step.inl"
 #include "vector_tile.inl"

@@ -36,7 +36,7 @@ struct Operation {
     // The affine step, with the sign of an adder's sums in the multiplier and the rounding in the constant.
     const int64_t *multiplier;         // [channels]; null: the sums are stored whole
     const int64_t *constant;
-    // The same modulo 2^32 in the order of the weights' lanes; null where the step is not proven to fit 32 bits.
+    // The same modulo 2^32 in the order of NARROW_LANES; null where the step is not proven to fit 32 bits.
     const uint32_t *narrow_multiplier;
     const uint32_t *narrow_constant;
     int64_t shortcut_multiplier, shift;

@@ -1,5 +1,5 @@
 // One image through the network, the same text for every variant: included inside the variant's namespace, after its
-// `tile`. Plain loops over channels, which the compiler vectorises with the variant's instructions.
+// `tile` and `Channels`, which do nearly all the work.
 
 static View view(const Network &network, uint8_t *arena, int64_t index, int64_t image) {
     const Tensor &tensor = network.tensors[index];
@@ -19,7 +19,7 @@ struct Frame {
     uint8_t *scratch;
 };
 
-// Output positions in row order, `P` at a time and the rest one by one.
+// Output positions in row order, PIXELS at a time and the rest one by one.
 template <class Form>
 static void tiles(const Block &block, const Frame &frame, const View &codes) {
     const Operation &operation = *frame.operation;
@@ -131,46 +131,42 @@ static void wide_dot(const Frame &frame) {
         }
 }
 
-struct Distance {
-    static void add(int32_t *__restrict sums, const uint8_t *codes, const uint8_t *weights, int64_t count) {
-        for (int64_t c = 0; c < count; c++)
-            sums[c] += codes[c] > weights[c] ? codes[c] - weights[c] : weights[c] - codes[c];
-    }
-};
-struct Total {
-    static void add(int32_t *__restrict sums, const uint8_t *codes, const uint8_t *, int64_t count) {
-        for (int64_t c = 0; c < count; c++) sums[c] += codes[c];
-    }
-};
-struct Largest {
-    static void add(int32_t *__restrict sums, const uint8_t *codes, const uint8_t *, int64_t count) {
-        for (int64_t c = 0; c < count; c++) sums[c] = codes[c] > sums[c] ? codes[c] : sums[c];
-    }
-};
-
-// Windows that leave the channels apart. Weights uint8 [kernel row][kernel column][channel]; pools have none and
-// `Largest` looks at no padded tap. native_network.py proves that the sums fit 32 bits.
-template <class Step>
-static void channelwise(const Frame &frame, bool clip) {
+// Windows that leave the channels apart, 16 channels at a time. Weights uint8 [kernel row][kernel column][channel].
+// native_network.py proves that the sums fit 32 bits.
+template <int KIND>
+static void channelwise(const Frame &frame) {
     const Operation &operation = *frame.operation;
-    const int64_t channels = frame.to->channels;
+    const Tensor &from = *frame.from, &to = *frame.to;
     const uint8_t *weights = static_cast<const uint8_t *>(operation.weights);
-    int32_t *sums = reinterpret_cast<int32_t *>(frame.scratch);
-    for (int64_t row = 0; row < frame.to->height; row++)
-        for (int64_t column = 0; column < frame.to->width; column++) {
-            const int64_t top = row * operation.stride_y - operation.padding_y;
-            const int64_t left = column * operation.stride_x - operation.padding_x;
-            memset(sums, 0, channels * sizeof *sums);
-            for (int64_t i = 0; i < operation.kernel_y; i++)
-                for (int64_t j = 0; j < operation.kernel_x; j++) {
-                    const int64_t y = top + i, x = left + j;
-                    if (clip && (y < 0 || y >= frame.from->height || x < 0 || x >= frame.from->width)) continue;
-                    const int64_t tap = (i * operation.kernel_x + j) * channels;
-                    Step::add(sums, at(frame.source, y, x), weights ? weights + tap : nullptr, channels);
-                }
-            finish(operation, frame.to->wide, sums, 0, channels, at(frame.shortcut, row, column),
-                   at(frame.result, row, column));
-        }
+    Block block = {};
+    block.operation = &operation;
+    block.wide_result = to.wide;
+    for (block.first = 0; block.first < to.channels; block.first += BLOCK, block.index++) {
+        block.count = to.channels - block.first < BLOCK ? to.channels - block.first : BLOCK;
+        for (int64_t row = 0; row < to.height; row++)
+            for (int64_t column = 0; column < to.width; column++) {
+                const int64_t top = row * operation.stride_y - operation.padding_y;
+                const int64_t left = column * operation.stride_x - operation.padding_x;
+                Channels channels;
+                for (int64_t i = 0; i < operation.kernel_y; i++)
+                    for (int64_t j = 0; j < operation.kernel_x; j++) {
+                        const int64_t y = top + i, x = left + j;
+                        // The largest code is looked for inside the map only.
+                        if (KIND == MAX_POOL && (y < 0 || y >= from.height || x < 0 || x >= from.width)) continue;
+                        const Channels::Codes codes =
+                            Channels::codes(at(frame.source, y, x) + block.first, block.count);
+                        if (KIND == CHANNELWISE) {
+                            const uint8_t *w = weights + (i * operation.kernel_x + j) * to.channels + block.first;
+                            channels.add_distance(codes, Channels::codes(w, block.count));
+                        } else if (KIND == SUM_POOL) {
+                            channels.add(codes);
+                        } else {
+                            channels.raise(codes);
+                        }
+                    }
+                channels.store(block, at(frame.shortcut, row, column), at(frame.result, row, column));
+            }
+    }
 }
 
 template <class Code>
@@ -213,9 +209,9 @@ static void run(const Frame &frame, const uint8_t *pixels) {
     case ADDER: layer<Sad>(frame, frame.source); break;
     case DOT: layer<Dot>(frame, widened(frame)); break;
     case WIDE_DOT: wide ? wide_dot<int64_t>(frame) : wide_dot<uint8_t>(frame); break;
-    case CHANNELWISE: channelwise<Distance>(frame, false); break;
-    case MAX_POOL: channelwise<Largest>(frame, true); break;
-    case SUM_POOL: channelwise<Total>(frame, false); break;
+    case CHANNELWISE: channelwise<CHANNELWISE>(frame); break;
+    case MAX_POOL: channelwise<MAX_POOL>(frame); break;
+    case SUM_POOL: channelwise<SUM_POOL>(frame); break;
     case FLATTEN: wide ? flatten<int64_t>(frame) : flatten<uint8_t>(frame); break;
     case ARGMAX: wide ? argmax<int64_t>(frame) : argmax<uint8_t>(frame); break;
     }

@@ -1,4 +1,5 @@
-// Tiles in vectors of 256 bits: the instructions are AVX2's; a variant with 32 registers takes more pixels at once.
+// Tiles in vectors of 256 bits, included inside the variant's namespace after its PIXELS, the pixels of a tile. The
+// intrinsics are AVX2's; with 32 registers the same text holds the sums of more pixels.
 
 struct Sad {
     // One lane is the 64-bit sum of one filter: vpsadbw adds up eight absolute differences exactly.
@@ -20,7 +21,7 @@ struct Sad {
     static __m256i add(__m256i sum, __m256i codes, __m256i weights) {
         return _mm256_add_epi64(sum, _mm256_sad_epu8(codes, weights));
     }
-    // Two vectors of eight 32-bit sums in the order of NARROW_LANES; the sums are below 2^31.
+    // Two vectors of eight 32-bit sums in the order of NARROW_LANES; the sums fit 32 bits.
     static __m256i narrow(const __m256i *sums, int half) {
         return _mm256_or_si256(sums[2 * half], _mm256_slli_epi64(sums[2 * half + 1], 32));
     }
@@ -91,28 +92,36 @@ struct NarrowStep {
     __m128i packed(__m256i low, __m256i high) const {
         const __m256i words = _mm256_min_epu16(
             _mm256_packus_epi32(_mm256_sra_epi32(low, shift), _mm256_sra_epi32(high, shift)), clamp_max);
+        return bytes(words);
+    }
+    // 16-bit words that fit a byte.
+    static __m128i bytes(__m256i words) {
         return _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     }
 };
+
+// A pixel's codes of one block; `s` is the shortcut's pixel, `y` the result's.
+template <bool WHOLE, bool SHORTCUT>
+static inline __attribute__((always_inline)) void store_codes(
+    const Block &block, const NarrowStep &step, __m256i low, __m256i high, const uint8_t *s, uint8_t *y) {
+    alignas(16) uint8_t some[BLOCK];
+    const uint8_t *shortcut = SHORTCUT ? s + block.first : nullptr;
+    uint8_t *result = WHOLE ? y + block.first : some;
+    if (SHORTCUT && !WHOLE) shortcut = static_cast<uint8_t *>(memcpy(some, shortcut, block.count));
+    _mm_storeu_si128(reinterpret_cast<__m128i *>(result),
+                     SHORTCUT ? step.codes(low, high, _mm_loadu_si128(reinterpret_cast<const __m128i *>(shortcut)))
+                              : step.codes(low, high));
+    if (!WHOLE) memcpy(y + block.first, some, block.count);
+}
 
 // Unrolled, so that the sums stay in registers.
 template <class Form, int P, bool WHOLE, bool SHORTCUT>
 static inline __attribute__((always_inline)) void store_narrow(
     const Block &block, const __m256i (&sums)[P][Form::VECTORS], const uint8_t *const *s, uint8_t *const *y) {
     const NarrowStep step(block);
-    const int64_t first = block.first;
 #pragma GCC unroll 8
-    for (int p = 0; p < P; p++) {
-        const __m256i low = Form::narrow(sums[p], 0), high = Form::narrow(sums[p], 1);
-        alignas(16) uint8_t some[BLOCK];
-        const uint8_t *shortcut = SHORTCUT ? s[p] + first : nullptr;
-        uint8_t *result = WHOLE ? y[p] + first : some;
-        if (SHORTCUT && !WHOLE) shortcut = static_cast<uint8_t *>(memcpy(some, shortcut, block.count));
-        _mm_storeu_si128(reinterpret_cast<__m128i *>(result),
-                         SHORTCUT ? step.codes(low, high, _mm_loadu_si128(reinterpret_cast<const __m128i *>(shortcut)))
-                                  : step.codes(low, high));
-        if (!WHOLE) memcpy(y[p] + first, some, block.count);
-    }
+    for (int p = 0; p < P; p++)
+        store_codes<WHOLE, SHORTCUT>(block, step, Form::narrow(sums[p], 0), Form::narrow(sums[p], 1), s[p], y[p]);
 }
 
 template <class Form, int P>
@@ -156,3 +165,48 @@ static void tile(const Block &block, const uint8_t *const *x, const uint8_t *con
         finish(*block.operation, block.wide_result, natural, block.first, block.count, s[p], y[p]);
     }
 }
+
+// 32-bit sums of 16 channels that stay apart, in the order of NARROW_LANES.
+struct Channels {
+    using Codes = __m128i;
+    __m256i sums[2];
+
+    Channels() : sums{_mm256_setzero_si256(), _mm256_setzero_si256()} {}
+
+    static Codes codes(const uint8_t *x, int64_t count) {
+        if (count == BLOCK) return _mm_loadu_si128(reinterpret_cast<const __m128i *>(x));
+        alignas(16) uint8_t some[BLOCK] = {};
+        memcpy(some, x, count);
+        return _mm_load_si128(reinterpret_cast<const __m128i *>(some));
+    }
+    static __m256i half(Codes codes, int index) {
+        const __m256i words = _mm256_cvtepu8_epi16(codes), zero = _mm256_setzero_si256();
+        return index ? _mm256_unpackhi_epi16(words, zero) : _mm256_unpacklo_epi16(words, zero);
+    }
+    void add(Codes codes) {
+        for (int k = 0; k < 2; k++) sums[k] = _mm256_add_epi32(sums[k], half(codes, k));
+    }
+    void add_distance(Codes codes, Codes weights) {
+        add(_mm_or_si128(_mm_subs_epu8(codes, weights), _mm_subs_epu8(weights, codes)));
+    }
+    void raise(Codes codes) {
+        for (int k = 0; k < 2; k++) sums[k] = _mm256_max_epi32(sums[k], half(codes, k));
+    }
+    void store(const Block &block, const uint8_t *s, uint8_t *y) const {
+        const Operation &operation = *block.operation;
+        if (block.count == BLOCK && operation.narrow_multiplier) {
+            const NarrowStep step(block);
+            return s ? store_codes<true, true>(block, step, sums[0], sums[1], s, y)
+                     : store_codes<true, false>(block, step, sums[0], sums[1], s, y);
+        }
+        if (block.count == BLOCK && !operation.multiplier && !block.wide_result) {
+            const __m128i codes = NarrowStep::bytes(_mm256_packus_epi32(sums[0], sums[1]));
+            return _mm_storeu_si128(reinterpret_cast<__m128i *>(y + block.first), codes);
+        }
+        int32_t lanes[BLOCK];
+        int64_t natural[BLOCK];
+        memcpy(lanes, sums, sizeof lanes);
+        for (int lane = 0; lane < BLOCK; lane++) natural[NARROW_LANES[lane]] = lanes[lane];
+        finish(operation, block.wide_result, natural, block.first, block.count, s, y);
+    }
+};
