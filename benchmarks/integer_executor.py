@@ -11,8 +11,8 @@ published checkpoint and a CIFAR-10 subset; its default is $HWADDER_DATA, and wi
 the same shape, which takes the same time.
 
 On one thread, pinned to a CPU, the time is that of the thread; on all, the clock on the wall. Rounds visit all
-contenders in turn, and a ratio is the median of the rounds' ratios. The passive waiting keeps torch's threads, which
-have a pool of their own, from spinning while the executor's run.
+contenders, back and forth, and a ratio is the median of the rounds' ratios. The passive waiting keeps torch's threads,
+which have a pool of their own, from spinning while the executor's run.
 
 Writes integer_executor.json and integer_executor.md into the folder of `--out`.
 """
@@ -82,7 +82,8 @@ def measure(case: str, contenders: list[Contender], rounds: int, threads: int) -
     clock: Clock = time.thread_time if threads == 1 else time.perf_counter
     times: dict[str, list[float]] = {each.name: [] for each in contenders}
     for turn in range(rounds + 1):
-        for each in contenders:
+        # Back and forth, so that nobody always follows the one that leaves the caches coldest.
+        for each in contenders if turn % 2 else reversed(contenders):
             start = clock()
             each.call()
             if turn:  # the first fills caches and pools
