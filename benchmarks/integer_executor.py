@@ -39,7 +39,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from hwadder.bridge import to_float_network
 from hwadder.data import load_dataset
-from hwadder.layers import Adder2d
 from hwadder.models import build_model
 from hwadder.verbs import quantize
 from quant import golden
@@ -197,19 +196,6 @@ def random_network() -> IntegerNetwork:
     return quantize_network(network, images, QuantizerOptions(candidates=5)).network
 
 
-def with_convolutions(model: nn.Module) -> nn.Module:
-    """The model with a convolution of random weights in the place of every adder layer."""
-    for name, child in model.named_children():
-        if isinstance(child, Adder2d):
-            conv = nn.Conv2d(
-                child.in_channels, child.out_channels, child.kernel_size, child.stride, child.padding, bias=False
-            )
-            setattr(model, name, conv)
-        else:
-            with_convolutions(child)
-    return model.eval()
-
-
 def folded(model: nn.Module) -> nn.Module:
     """The model with every batch norm folded into the convolution before it."""
     traced = torch.fx.symbolic_trace(model)
@@ -233,10 +219,10 @@ def network_contenders(network: IntegerNetwork, threads: int) -> list[Contender]
     executor = Executor(network, threads)
     x = torch.randn(IMAGES, 3, 32, 32)
     last = x.contiguous(memory_format=torch.channels_last)
-    plain = with_convolutions(build_model("resnet20"))
-    fused = folded(with_convolutions(build_model("resnet20")))
-    plain_last = channels_last(with_convolutions(build_model("resnet20")))
-    fused_last = channels_last(folded(with_convolutions(build_model("resnet20"))))
+    plain = build_model("resnet20-cnn").eval()
+    fused = folded(build_model("resnet20-cnn").eval())
+    plain_last = channels_last(build_model("resnet20-cnn").eval())
+    fused_last = channels_last(folded(build_model("resnet20-cnn").eval()))
     return [
         Contender("executor, 8-bit adder network", lambda: list(executor.classify(images))),
         Contender("CNN fp32, channels_last", lambda: plain_last(last)),

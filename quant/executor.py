@@ -64,15 +64,20 @@ class Executor:
             tensors[node.name] = values.astype(np.int64).reshape(len(codes), *self.network.shapes[node.name])
         return tensors
 
-    def classify(self, images: NDArray[np.uint8], batch: int = 256) -> Iterator[IntArray]:
-        """Class index of each uint8 image, batch after batch; as `golden.classify`."""
+    def logits(self, images: NDArray[np.uint8], batch: int = 256) -> Iterator[IntArray]:
+        """What the network's `Argmax` reads, (n, classes), batch after batch; as `golden.logits`."""
         if self._native is None:
-            yield from golden.classify(self.network, images, batch)
+            yield from golden.logits(self.network, images, batch)
             return
-        last = golden.require_argmax(self.network)
+        source = golden.require_argmax(self.network).source
         golden.require_images(self.network, images)
         for first in range(0, len(images), batch):
             pixels = images[first : first + batch]
-            classes = self._native.allocate(last.name, len(pixels))
-            self._native.run({last.name: classes}, len(pixels), self.threads, pixels)
-            yield self._native.values(last.name, classes).astype(np.int64).reshape(-1)
+            values = self._native.allocate(source, len(pixels))
+            self._native.run({source: values}, len(pixels), self.threads, pixels)
+            yield self._native.values(source, values).astype(np.int64).reshape(len(pixels), -1)
+
+    def classify(self, images: NDArray[np.uint8], batch: int = 256) -> Iterator[IntArray]:
+        """Class index of each uint8 image, batch after batch; as `golden.classify`."""
+        for each in self.logits(images, batch):
+            yield each.argmax(axis=1)

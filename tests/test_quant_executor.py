@@ -17,7 +17,7 @@ import quant.native_network
 from quant.errors import BadInputError
 from quant.executor import Executor, default_threads
 from quant.float_network import Kind
-from quant.golden import classify, encode, trace
+from quant.golden import classify, encode, logits, trace
 from quant.integer_network import (
     Affine,
     Conv2d,
@@ -229,10 +229,14 @@ def test_classes_are_the_golden_models(threads: int) -> None:
     network = quantized(small_lenet())
     images = random_images(network.input.shape, 23, 5)
     expected = np.concatenate(list(classify(network, images)))
+    logits_expected = np.concatenate(list(logits(network, images)))
     for batch in (1, 7, 64):
         batches = list(Executor(network, threads).classify(images, batch))
         assert [len(each) for each in batches[:-1]] == [batch] * (len(batches) - 1)
         assert np.concatenate(batches).tolist() == expected.tolist()
+        assert (
+            np.concatenate(list(Executor(network, threads).logits(images, batch))).tolist() == logits_expected.tolist()
+        )
 
 
 def test_images_in_any_memory_order() -> None:
