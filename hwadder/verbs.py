@@ -24,9 +24,10 @@ from energy import (
 from hwadder.diagnosis import ToolStatus, diagnose
 from quant import network_file
 from quant.errors import BadInputError
+from quant.executor import Executor
 from quant.files import replacing_file, replacing_folder, require_file
 from quant.float_network import FloatNetwork
-from quant.golden import encode, logits, trace
+from quant.golden import encode, trace
 from quant.integer_network import IntegerNetwork
 from quant.quantization_report import LayerReport
 from quant.quantization_report import report as quantization_report
@@ -197,8 +198,8 @@ def evaluate(file: Path, data: Source, model: str | None = None, progress: Count
 
 
 def evaluate_network(network: IntegerNetwork, dataset: Dataset, progress: Counter = _ignore_count) -> Evaluation:
-    """Accuracy of the golden model on the test split."""
-    return _evaluation("integer", logits(network, dataset.x_test), dataset, progress)
+    """Accuracy of the integer network on the test split."""
+    return _evaluation("integer", Executor(network).logits(dataset.x_test), dataset, progress)
 
 
 def _evaluation(kind: str, batches: Iterable[NDArray[Any]], dataset: Dataset, progress: Counter) -> Evaluation:
