@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 import hwadder
+import quant
 from quant.errors import MissingToolError
 from quant.native_library import capability, load_library
 from rtl.nextpnr import INSTALL_NEXTPNR
@@ -52,6 +53,9 @@ def diagnose() -> tuple[ToolStatus, ...]:
         ),
         _kernels(
             "cpu kernels", hwadder.__file__, "_adder_kernels", "compute adder layers 20 to 40 times as fast as torch"
+        ),
+        _kernels(
+            "integer kernels", quant.__file__, "_integer_kernels", "run integer networks 80 times as fast as numpy"
         ),
         _package("pyosys", "synthesises the printed Verilog", INSTALL_YOSYS, needed=False),
         *(
