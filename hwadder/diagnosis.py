@@ -51,7 +51,7 @@ def diagnose() -> tuple[ToolStatus, ...]:
             for program in COMPILER_PROGRAMS
         ),
         _kernels(
-            "cpu kernels", hwadder.__file__, "_adder_kernels", "compute adder layers 20 to 40 times as fast as torch"
+            "cpu kernels", hwadder.__file__, "_adder_kernels", "compute adder layers, in a tenth of the time without"
         ),
         _package("pyosys", "synthesises the printed Verilog", INSTALL_YOSYS, needed=False),
         *(
