@@ -1,6 +1,6 @@
 """Adder layers on a CPU beside the convolutions and the linear layer they stand for.
 
-    python benchmarks/cpu_layers.py
+    python benchmarks/cpu_layers.py [--threads 1]
 
 Writes benchmarks/results/cpu_layers.json and .md; takes a few minutes. Layers are the 3x3 layers of ResNet-20 at batch
 128 and the first linear layer of a small vision transformer's feed-forward block, 8 images of 197 vectors.
@@ -186,8 +186,10 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15, help="times that every form is measured")
+    everything = sorted({1, len(ALL_PROCESSORS)})
+    parser.add_argument("--threads", type=int, nargs="+", default=everything, help="numbers of threads, 1 and all")
     arguments = parser.parse_args()
-    results = [result for threads in sorted({1, len(ALL_PROCESSORS)}) for result in measured(threads, arguments.rounds)]
+    results = [result for threads in arguments.threads for result in measured(threads, arguments.rounds)]
     content = {"machine": machine(), "results": [asdict(result) for result in results]}
     (RESULTS / "cpu_layers.json").write_text(json.dumps(content, indent=2) + "\n")
     (RESULTS / "cpu_layers.md").write_text(as_markdown(results))
