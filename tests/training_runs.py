@@ -54,5 +54,5 @@ def quietly(out: Path, *, resume: bool = False, stop_after_steps: int | None = N
 
 def train_bars(out: Path, resume: bool = False) -> None:
     """A run of half a second that writes its resume file after every step."""
-    config = dataclasses.replace(SHORT, epochs=12, checkpoint_minutes=0.0)
+    config = dataclasses.replace(SHORT, epochs=6, checkpoint_minutes=0.0)
     train(config, bars(), Small(), quietly(out, resume=resume))
