@@ -24,7 +24,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from energy import Precision, terminal_report, write_csv, write_page
+from energy import Precision, terminal_published, terminal_report, write_csv, write_page
 from hwadder import verbs
 from hwadder.chain import FlowOptions, FlowStep
 from hwadder.chain import flow as run_flow
@@ -59,11 +59,27 @@ P = ParamSpec("P")
 
 PATH = click.Path(path_type=Path)
 _DATA_HELP = "mnist, a CIFAR python-batches folder, an image folder, or an .npz file"
-_MODEL_HELP = "lenet5, resnet20, resnet32 or vgg-small (-cnn for its CNN twin), or module:function"
+_MODEL_HELP = "lenet5, resnet20, resnet32, vgg-small, ... (-cnn for its CNN twin), or module:function"
 _PIPE_COLUMNS = 120
 """Width of tables that go to a file or a pipe: wide enough that no figure is cut."""
 
 data_option = click.option("--data", required=True, help=_DATA_HELP)
+
+
+class ShapeType(click.ParamType[tuple[int, int, int]]):
+    """Three positive integers separated by commas."""
+
+    name = "C,H,W"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int, int]:
+        """The three integers of the text `value`."""
+        parts = str(value).split(",")
+        if len(parts) != 3 or not all(part.isdigit() and int(part) > 0 for part in parts):
+            self.fail(f"shape must be three positive integers as 3,224,224, not {value}", param, ctx)
+        channels, height, width = map(int, parts)
+        return channels, height, width
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 simulator_option = click.option(
     "--simulator",
@@ -475,16 +491,49 @@ def synth(
 
 
 @main.command()
-@click.argument("model", metavar="MODEL|NET")
+@click.argument("model", metavar="[MODEL|CHECKPOINT|NET]", required=False)
 @precision_option
+@click.option("--input-shape", type=ShapeType(), help="C,H,W of a module:function that has no input_shape.")
+@click.option("--classes", default=10, show_default=True, help="Classes of a model by name.")
+@click.option("--list-unknown", is_flag=True, help="Only list the operations of MODEL that cannot be counted.")
+@click.option("--published", is_flag=True, help="Only compare every published figure with the counted one.")
 @click.option("--html", type=PATH, help="Write a report page.")
 @click.option("--csv", type=PATH, help="Write one line per layer and operation.")
 @json_option
 @_exit_codes
-def energy(model: str, precision: str, html: Path | None, csv: Path | None, as_json: bool) -> None:
-    """Operations and energy of MODEL, or of the quantized network NET, beside the same network as a CNN."""
+def energy(
+    model: str | None,
+    precision: str,
+    input_shape: tuple[int, int, int] | None,
+    classes: int,
+    list_unknown: bool,
+    published: bool,
+    html: Path | None,
+    csv: Path | None,
+    as_json: bool,
+) -> None:
+    """Operations and energy of MODEL (by name, module:function or checkpoint), or of the quantized network NET, beside
+    the same network as a CNN."""
+    if (model is None) is not published:
+        raise BadInputError("energy must be of a model or --published, not of both or neither")
+    if model is None:
+        with _bar("counting models") as progress:
+            comparisons = verbs.published(progress)
+        _emit(
+            {"published": [each.to_json() for each in comparisons]} if as_json else None,
+            terminal_published(comparisons),
+        )
+        return
+    if list_unknown:
+        unknown = verbs.count_operations(model, input_shape, classes).unknown
+        rows = [(each.operation, each.module, each.times) for each in unknown]
+        _emit(
+            {"unknown": [asdict(each) for each in unknown]} if as_json else None,
+            _table(f"Operations of {model} that are not counted", ("operation", "module", "times"), rows),
+        )
+        return
     with _spinner("counting"):
-        report = verbs.energy(model, Precision(precision))
+        report = verbs.energy(model, Precision(precision), input_shape, classes)
         if csv is not None:
             write_csv(report, csv)
         if html is not None:

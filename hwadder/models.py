@@ -10,40 +10,22 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
-from enum import StrEnum
 from importlib import resources
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from hwadder.arithmetic import Arithmetic
+from hwadder.imagenet_resnet import Basic, Bottleneck, ImageNetResNet
 from hwadder.layers import Adder2d, AdderLinear
+from hwadder.super_resolution import SCALES, Edsr, Vdsr
+from hwadder.vision_transformer import AdderParts, TransformerShape, VisionTransformer
 from quant.errors import BadInputError
 
 Shape = tuple[int, int, int]
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _TWIN = "-cnn"
-
-
-class Arithmetic(StrEnum):
-    """What a layer sums over its taps: `-|x - w|` in an AdderNet, `x * w` in its CNN twin."""
-
-    ADDER = "adder"
-    DOT = "dot"
-
-
-def _layer2d(
-    arithmetic: Arithmetic, in_channels: int, channels: int, kernel: int, stride: int = 1, padding: int = 0
-) -> nn.Module:
-    if arithmetic is Arithmetic.ADDER:
-        return Adder2d(in_channels, channels, kernel, stride=stride, padding=padding)
-    return nn.Conv2d(in_channels, channels, kernel, stride=stride, padding=padding, bias=False)
-
-
-def _linear(arithmetic: Arithmetic, in_features: int, features: int) -> nn.Module:
-    if arithmetic is Arithmetic.ADDER:
-        return AdderLinear(in_features, features)
-    return nn.Linear(in_features, features, bias=False)
 
 
 class LeNet5(nn.Module):
@@ -56,15 +38,15 @@ class LeNet5(nn.Module):
     def __init__(self, num_classes: int = 10, in_channels: int = 1, arithmetic: Arithmetic = Arithmetic.ADDER) -> None:
         super().__init__()
         self.input_shape: Shape = (in_channels, 28, 28)
-        self.conv1 = _layer2d(arithmetic, in_channels, 6, 5, padding=2)
+        self.conv1 = arithmetic.layer2d(in_channels, 6, 5, padding=2)
         self.bn1 = nn.BatchNorm2d(6)
-        self.conv2 = _layer2d(arithmetic, 6, 16, 5)
+        self.conv2 = arithmetic.layer2d(6, 16, 5)
         self.bn2 = nn.BatchNorm2d(16)
-        self.conv3 = _layer2d(arithmetic, 16, 120, 5)
+        self.conv3 = arithmetic.layer2d(16, 120, 5)
         self.bn3 = nn.BatchNorm2d(120)
-        self.fc1 = _linear(arithmetic, 120, 84)
+        self.fc1 = arithmetic.linear(120, 84)
         self.bn4 = nn.BatchNorm1d(84)
-        self.fc2 = _linear(arithmetic, 84, num_classes)
+        self.fc2 = arithmetic.linear(84, num_classes)
         self.bn5 = nn.BatchNorm1d(num_classes)
         self.relu = nn.ReLU()
         self.pool = nn.MaxPool2d(2)
@@ -84,14 +66,14 @@ class BasicBlock(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, stride: int, arithmetic: Arithmetic) -> None:
         super().__init__()
-        self.conv1 = _layer2d(arithmetic, in_channels, channels, 3, stride=stride, padding=1)
+        self.conv1 = arithmetic.layer2d(in_channels, channels, 3, stride=stride, padding=1)
         self.bn1 = nn.BatchNorm2d(channels)
         self.relu = nn.ReLU()
-        self.conv2 = _layer2d(arithmetic, channels, channels, 3, padding=1)
+        self.conv2 = arithmetic.layer2d(channels, channels, 3, padding=1)
         self.bn2 = nn.BatchNorm2d(channels)
         self.downsample = None
         if stride != 1 or in_channels != channels:
-            projection = _layer2d(arithmetic, in_channels, channels, 1, stride=stride)
+            projection = arithmetic.layer2d(in_channels, channels, 1, stride=stride)
             self.downsample = nn.Sequential(projection, nn.BatchNorm2d(channels))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -164,15 +146,15 @@ class VggSmall(nn.Module):
         self.input_shape: Shape = input_shape
         self.conv1 = nn.Conv2d(input_shape[0], widths[0], 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
-        self.conv2 = _layer2d(arithmetic, widths[0], widths[0], 3, padding=1)
+        self.conv2 = arithmetic.layer2d(widths[0], widths[0], 3, padding=1)
         self.bn2 = nn.BatchNorm2d(widths[0])
-        self.conv3 = _layer2d(arithmetic, widths[0], widths[1], 3, padding=1)
+        self.conv3 = arithmetic.layer2d(widths[0], widths[1], 3, padding=1)
         self.bn3 = nn.BatchNorm2d(widths[1])
-        self.conv4 = _layer2d(arithmetic, widths[1], widths[1], 3, padding=1)
+        self.conv4 = arithmetic.layer2d(widths[1], widths[1], 3, padding=1)
         self.bn4 = nn.BatchNorm2d(widths[1])
-        self.conv5 = _layer2d(arithmetic, widths[1], widths[2], 3, padding=1)
+        self.conv5 = arithmetic.layer2d(widths[1], widths[2], 3, padding=1)
         self.bn5 = nn.BatchNorm2d(widths[2])
-        self.conv6 = _layer2d(arithmetic, widths[2], widths[2], 3, padding=1)
+        self.conv6 = arithmetic.layer2d(widths[2], widths[2], 3, padding=1)
         self.bn6 = nn.BatchNorm2d(widths[2])
         self.fc = nn.Linear(widths[2] * (input_shape[1] // 8) * (input_shape[2] // 8), num_classes)
         self.relu = nn.ReLU()
@@ -190,34 +172,78 @@ class VggSmall(nn.Module):
         return logits
 
 
-def build_model(name: str, num_classes: int = 10, seed: int = 0) -> nn.Module:
-    """A new model by name: `lenet5`, `resnet20`, `resnet32`, `vgg-small`, each followed by `-cnn` for its twin, or a
-    user's `module:function` (found from the current folder too; it decides its own number of classes). The same seed
-    gives the same initial weights; the caller's random numbers are not disturbed. Raises BadInputError for any other
-    name."""
+MODEL_NAMES = (
+    *("lenet5", "resnet20", "resnet32", "vgg-small", "resnet18", "resnet50", "deit-tiny", "deit-small", "deit-base"),
+    *(f"{network}-x{scale}" for network in ("vdsr", "edsr") for scale in SCALES),
+)
+"""The models that ship; each has a twin, and the transformers have variants (`build_model`)."""
+
+_DEIT_SHAPES = {
+    "deit-tiny": TransformerShape(192, 3),
+    "deit-small": TransformerShape(384, 6),
+    "deit-base": TransformerShape(768, 12),
+    "deit-tiny-mnist": TransformerShape(192, 3, blocks=6, channels=1),
+}
+_DEIT_PARTS = {"": AdderParts.BOTH, "-linear": AdderParts.LINEAR, "-attention": AdderParts.ATTENTION}
+_LARGE = (720, 1280)
+"""Height and width of the images that super-resolution makes, the size at which its papers state costs."""
+
+
+def build_model(name: str, num_classes: int = 10, seed: int = 0, image_shape: Shape | None = None) -> nn.Module:
+    """A new model by name: one of `MODEL_NAMES`, or a user's `module:function` (found from the current folder too; it
+    decides its own number of classes).
+
+    A name followed by `-cnn` is the same model with products in place of adders. `deit-*` takes `-linear` or
+    `-attention`, which makes only these parts adders, or `-inner`, which leaves the first and last block to products;
+    `deit-tiny-mnist` is the six-block model of Shu et al. (NeurIPS 2021). Super-resolution makes 1280x720 images.
+
+    `image_shape` is the input shape of a user's model that has none of its own. The same seed gives the same initial
+    weights; the caller's random numbers are not disturbed. Raises BadInputError
+    for any other name.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return _new_model(name, num_classes)
+        return _user_model(name, image_shape) if ":" in name else _shipped_model(name, num_classes)
 
 
-def _new_model(name: str, num_classes: int) -> nn.Module:
-    if ":" in name:
-        return _user_model(name)
+def _shipped_model(name: str, num_classes: int) -> nn.Module:
     arithmetic = Arithmetic.DOT if name.endswith(_TWIN) else Arithmetic.ADDER
-    match name.removesuffix(_TWIN):
-        case "lenet5":
+    match name.removesuffix(_TWIN).split("-"):
+        case ["lenet5"]:
             return LeNet5(num_classes, arithmetic=arithmetic)
-        case "resnet20" | "resnet32" as network:
+        case ["resnet20" | "resnet32" as network]:
             return ResNet(int(network.removeprefix("resnet")), num_classes, arithmetic=arithmetic)
-        case "vgg-small":
+        case ["vgg", "small"]:
             return VggSmall(num_classes, arithmetic=arithmetic)
+        case ["resnet18"]:
+            return ImageNetResNet(Basic, (2, 2, 2, 2), num_classes, arithmetic)
+        case ["resnet50"]:
+            return ImageNetResNet(Bottleneck, (3, 4, 6, 3), num_classes, arithmetic)
+        case ["vdsr", "x2" | "x3" | "x4"]:
+            return Vdsr(_LARGE, arithmetic)
+        case ["edsr", "x2" | "x3" | "x4" as scale]:
+            factor = int(scale[1:])
+            return Edsr(factor, (_LARGE[0] // factor, _LARGE[1] // factor), arithmetic)
+        case ["deit", *_] if (model := _deit(name, num_classes)) is not None:
+            return model
     raise BadInputError(
-        "model must be lenet5, resnet20, resnet32 or vgg-small, each with -cnn for its twin, or module:function, "
-        f"not {name!r}"
+        f"model must be one of {', '.join(MODEL_NAMES)}, each with -cnn for its twin, or module:function, not {name!r}"
     )
 
 
-def _user_model(name: str) -> nn.Module:
+def _deit(name: str, num_classes: int) -> nn.Module | None:
+    for base, shape in _DEIT_SHAPES.items():
+        variant = name.removeprefix(base)
+        if variant == _TWIN:
+            return VisionTransformer(shape, num_classes, AdderParts.NONE)
+        if variant == "-inner":
+            return VisionTransformer(shape, num_classes, multiplicative_ends=True)
+        if variant in _DEIT_PARTS:
+            return VisionTransformer(shape, num_classes, _DEIT_PARTS[variant])
+    return None
+
+
+def _user_model(name: str, image_shape: Shape | None) -> nn.Module:
     module_name, _, function_name = name.partition(":")
     # Appended, not inserted: a caller's folder named like one of ours must not shadow it.
     here = str(Path.cwd())
@@ -234,6 +260,8 @@ def _user_model(name: str) -> nn.Module:
         sys.path.remove(here)
     if not isinstance(model, nn.Module):
         raise BadInputError(f"model {name} must return a torch.nn.Module, not {type(model).__name__}")
+    if image_shape is not None:
+        setattr(model, "input_shape", image_shape)  # noqa: B010 - a module's attributes are typed as parts of it
     input_shape(model)
     return model
 

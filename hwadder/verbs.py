@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from energy import EnergyReport, Precision, build_report, count_float, count_integer, horowitz_2014
+from energy import (
+    Comparison,
+    EnergyReport,
+    Precision,
+    build_report,
+    compare_published,
+    count_integer,
+    horowitz_2014,
+    published_models,
+)
 from hwadder.diagnosis import ToolStatus, diagnose
 from quant import network_file
 from quant.errors import BadInputError
@@ -40,6 +49,7 @@ from sim.tools import Simulator, require_simulator
 if TYPE_CHECKING:
     from torch import nn
 
+    from hwadder.counting import TorchCount
     from hwadder.data import Dataset
     from hwadder.train_config import TrainConfig
     from hwadder.training import TrainResult, TrainRun
@@ -364,11 +374,75 @@ def first_test_images(dataset: Dataset, count: int) -> NDArray[np.uint8]:
     return dataset.x_test[:count]
 
 
-def energy(model: str, precision: Precision = Precision.FP32) -> EnergyReport:
-    """Count and price the operations of a model by name, or of a quantized network's file."""
+def count_operations(model: str, input_shape: tuple[int, int, int] | None = None, num_classes: int = 10) -> TorchCount:
+    """Operations of a model by name or of a checkpoint of one that ships, with those that no rule counts.
+
+    `input_shape` is the (C, H, W) of a user's model that has no attribute of this name. Nothing is computed: the
+    weights of a model that ships are never made.
+    """
+    import torch
+
+    from hwadder.counting import count_torch
+    from hwadder.models import build_model
+    from hwadder.models import input_shape as shape_of
+
     path = Path(model)
-    if path.suffix == NETWORK_SUFFIX or path.is_file():
+    if path.is_file():
+        built, name = _model_of_checkpoint(path)
+    elif ":" in model:
+        built, name = build_model(model, image_shape=input_shape), model.rpartition(":")[2]
+    else:
+        with torch.device("meta"):
+            built, name = build_model(model, num_classes), model
+    return count_torch(built, input_shape or shape_of(built), name)
+
+
+def _model_of_checkpoint(path: Path) -> tuple[nn.Module, str]:
+    """The model that ships whose entries a checkpoint holds, on meta tensors, and its name."""
+    import torch
+
+    from hwadder.checkpoint import fitted, read_state_dict
+    from hwadder.models import MODEL_NAMES, build_model
+
+    state = read_state_dict(path)
+    # Entries called `weight` fit a model of adders too, as some checkpoints call its weights; its twin is likelier.
+    kinds = ("", "-cnn") if any(entry.endswith(".adder") for entry in state) else ("-cnn", "")
+    for name in (base + kind for kind in kinds for base in MODEL_NAMES):
+        for num_classes in (10, 100, 1000):
+            with torch.device("meta"):
+                model = build_model(name, num_classes)
+            try:
+                fitted(state, model, path)
+            except BadInputError:
+                continue
+            return model, name
+    raise BadInputError(f"checkpoint to count must be of a model that ships ({', '.join(MODEL_NAMES)}), not {path}")
+
+
+def energy(
+    model: str,
+    precision: Precision = Precision.FP32,
+    input_shape: tuple[int, int, int] | None = None,
+    num_classes: int = 10,
+) -> EnergyReport:
+    """Count and price the operations of a model by name, of a checkpoint, or of a quantized network's file."""
+    path = Path(model)
+    if path.suffix == NETWORK_SUFFIX or (path.is_file() and is_network_file(path)):
         workload = count_integer(network_file.load(path))
     else:
-        workload = count_float(float_network(model))
+        from hwadder.counting import require_known
+
+        workload = require_known(count_operations(model, input_shape, num_classes))
     return build_report(workload, horowitz_2014(), precision)
+
+
+def published(progress: Counter = _ignore_count) -> tuple[Comparison, ...]:
+    """Every figure that a paper prints of a model that ships, beside the counted one."""
+    names = published_models()
+    comparisons: list[Comparison] = []
+    for done, name in enumerate(names, 1):
+        # The papers' models with products at both ends are their ImageNet models.
+        workload = count_operations(name, num_classes=1000 if name.endswith("-inner") else 10).workload
+        comparisons += compare_published(workload)
+        progress(done, len(names))
+    return tuple(comparisons)

@@ -158,8 +158,9 @@ def test_an_unsupported_layer() -> None:
     [
         (
             "lenet6",
-            "model must be lenet5, resnet20, resnet32 or vgg-small, each with -cnn for its twin, or module:function, "
-            "not 'lenet6'",
+            "model must be one of lenet5, resnet20, resnet32, vgg-small, resnet18, resnet50, deit-tiny, deit-small, "
+            "deit-base, vdsr-x2, vdsr-x3, vdsr-x4, edsr-x2, edsr-x3, edsr-x4, each with -cnn for its twin, or "
+            "module:function, not 'lenet6'",
         ),
         (
             "tiny_user_model:absent",

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from hwadder.arithmetic import Arithmetic
 from hwadder.bridge import to_float_network
 from hwadder.layers import Adder2d, AdderLinear
 from hwadder.models import (
-    Arithmetic,
     ResNet,
     VggSmall,
     adders_without_batch_norm,
@@ -79,6 +79,7 @@ def test_a_twin_has_the_same_modules_with_dot_products(name: str) -> None:
 
 
 def test_twins_become_integer_networks() -> None:
+    torch.manual_seed(0)
     images = np.random.default_rng(0).integers(0, 256, (8, 3, 8, 8), dtype=np.uint8)
     for model in (
         ResNet(8, 4, (2, 3, 4), (3, 8, 8), Arithmetic.DOT),
@@ -159,7 +160,8 @@ def test_a_users_model_is_found_from_the_current_folder(tmp_path: Path, monkeypa
         "module 'my_networks' has no attribute 'absent'",
         "no_such_module:build": "model no_such_module:build must be importable and callable, not raise "
         "ModuleNotFoundError: No module named 'no_such_module'",
-        "vgg": "model must be lenet5, resnet20, resnet32 or vgg-small, each with -cnn for its twin, or "
+        "vgg": "model must be one of lenet5, resnet20, resnet32, vgg-small, resnet18, resnet50, deit-tiny, "
+        "deit-small, deit-base, vdsr-x2, vdsr-x3, vdsr-x4, edsr-x2, edsr-x3, edsr-x4, each with -cnn for its twin, or "
         "module:function, not 'vgg'",
     }.items():
         with pytest.raises(BadInputError) as error:
