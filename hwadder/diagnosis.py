@@ -67,6 +67,7 @@ def diagnose() -> tuple[ToolStatus, ...]:
             )
             for family in ("ecp5", "ice40")
         ),
+        _package("tensorboard", "shows training (hwadder train --tensorboard)", needed=False),
         _program("gtkwave", "--version", "shows waveforms", "apt-get install -y gtkwave", needed=False),
     )
 
