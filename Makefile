@@ -1,6 +1,6 @@
 # Each verb sets up what it needs. `make` alone prints them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow lint wheel clean tools
+.PHONY: help setup demo test slow triton gpu lint wheel clean tools
 
 PYTHON := .venv/bin/python
 
@@ -21,6 +21,13 @@ slow: setup  ## Run the tests that take minutes: the official network on Icarus,
 	$(PYTHON) -m pip install -c constraints.txt -e '.[fmax]'
 	$(PYTHON) -m pytest -m slow --timeout 0
 
+triton: setup  ## Run the tests of the GPU's kernels on Triton's interpreter, and count their instructions (no GPU needed)
+	$(PYTHON) -m pip install -c constraints.txt -e '.[gpu]'
+	$(PYTHON) -m pytest -m triton -n 2
+
+gpu: .venv/installed  ## Check and time the GPU's kernels on a machine that has a GPU: benchmarks/results/gpu_layers.*
+	$(PYTHON) benchmarks/gpu.py
+
 lint: .venv/installed  ## Check format, lint and types
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m ruff check
@@ -37,7 +44,8 @@ clean:  ## Remove what was built; .venv stays
 tools:
 	@.ci/install-tools
 
-.venv/installed: pyproject.toml constraints.txt | tools
+# Installing also compiles the kernels, hence their sources.
+.venv/installed: pyproject.toml constraints.txt $(wildcard */native/*) | tools
 	python3 -m venv .venv
 	$(PYTHON) -m pip install -c constraints.txt -e '.[test]'
 	touch $@
