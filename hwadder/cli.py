@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import click
 from rich.console import Console, RenderableType
@@ -27,6 +27,17 @@ from hwadder import verbs
 from hwadder.chain import FlowOptions, FlowStep
 from hwadder.chain import flow as run_flow
 from hwadder.diagnosis import require_needed
+from hwadder.gate_energy import GateOptions
+from hwadder.gate_report import (
+    DESIGN_HEADINGS,
+    GATE_HEADINGS,
+    SAMPLE_HEADINGS,
+    design_rows,
+    gate_json,
+    gate_rows,
+    modelled,
+    sample_rows,
+)
 from hwadder.results import (
     PROFILE_HEADINGS,
     QUANTIZATION_HEADINGS,
@@ -432,6 +443,58 @@ def synth(
     keep_synthesis(folder, result)
 
 
+def _gate_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options of energy measured on gates; the command gets `gates`, None without --gates, and runs otherwise."""
+    options = (
+        click.option("--gates", is_flag=True, help="Measure a tap of NET's adder layers on gates of a cell library."),
+        click.option("--liberty", type=PATH, help="With --gates: the cell library (Liberty file)."),
+        click.option("--data", help=f"With --gates: {_DATA_HELP}."),
+        click.option("--images", type=int, help="With --gates: test images, from the first.  [default: 1]"),
+        click.option(
+            "--layer", "layers", multiple=True, help="With --gates: an adder layer.  [default: that of most taps]"
+        ),
+        click.option("--windows", type=int, help="With --gates: samples of a layer.  [default: 8]"),
+        click.option("--window-words", type=int, help="With --gates: words of a sample, at least.  [default: 256]"),
+        click.option("--clock-mhz", type=float, help="With --gates: at which leakage is charged.  [default: 100]"),
+        click.option("--array", is_flag=True, help="With --gates: also the whole lane array, a minute more."),
+        click.option("--in-lanes", type=int, help="With --gates: codes of a window a clock.  [default: 16]"),
+        click.option("--out-lanes", type=int, help="With --gates: output channels at once.  [default: 16]"),
+    )
+
+    @wraps(command)
+    def with_gates(*args: object, gates: bool, **kwargs: object) -> None:
+        names = ("liberty", "data", "images", "layers", "windows", "window_words", "clock_mhz", "array")
+        given = {name: kwargs.pop(name) for name in (*names, "in_lanes", "out_lanes")}
+        given = {name: value for name, value in given.items() if value not in (None, (), False)}
+        spelled = {name: "--layer" if name == "layers" else f"--{name.replace('_', '-')}" for name in given}
+        if not gates and given:
+            raise BadInputError(f"option --gates must be given with {', '.join(spelled.values())}, not left out")
+        for name in ("liberty", "data"):
+            if gates and name not in given:
+                raise BadInputError(f"option --{name} must be given with --gates, not left out")
+        command(*args, gates=given if gates else None, **kwargs)
+
+    for option in reversed(options):
+        with_gates = option(with_gates)
+    return with_gates
+
+
+def _print_gates(net: Path, given: dict[str, Any], as_json: bool) -> None:
+    """Measure on gates and print."""
+    data, images = given.pop("data"), given.pop("images", 1)
+    lanes = {name: given.pop(name) for name in ("in_lanes", "out_lanes") if name in given}
+    options = GateOptions(**given)
+    with _spinner("gates") as progress:
+        report = verbs.gate_energy(net, data, images, options, Architecture(**lanes), progress)
+    if as_json:
+        _emit(gate_json(report), "")
+        return
+    _emit(None, _table(f"{report.network}: energy of a tap on gates, fJ", GATE_HEADINGS, gate_rows(report)))
+    _emit(None, _table("Mapped designs", DESIGN_HEADINGS, design_rows(report)))
+    _emit(None, _table("Words played", SAMPLE_HEADINGS, sample_rows(report)))
+    _emit(None, "\n".join(modelled(report)))
+
+
 @main.command()
 @click.argument("model", metavar="MODEL|NET")
 @precision_option
@@ -439,8 +502,17 @@ def synth(
 @click.option("--csv", type=PATH, help="Write one line per layer and operation.")
 @json_option
 @_exit_codes
-def energy(model: str, precision: str, html: Path | None, csv: Path | None, as_json: bool) -> None:
-    """Operations and energy of MODEL, or of the quantized network NET, beside the same network as a CNN."""
+@_gate_options
+def energy(
+    model: str, precision: str, html: Path | None, csv: Path | None, gates: dict[str, Any] | None, as_json: bool
+) -> None:
+    """Operations and energy of MODEL, or of the quantized network NET, beside the same network as a CNN.
+
+    With --gates: energy of a tap, measured on gates with the operands of real layers, beside a multiplier.
+    """
+    if gates is not None:
+        _print_gates(Path(model), gates, as_json)
+        return
     with _spinner("counting"):
         report = verbs.energy(model, Precision(precision))
         if csv is not None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from energy import EnergyReport, Precision, build_report, count_float, count_integer, horowitz_2014
 from hwadder.diagnosis import ToolStatus, diagnose
+from hwadder.gate_energy import GateOptions, GateReport, measure_gates
 from quant import network_file
 from quant.errors import BadInputError
 from quant.files import replacing_file, replacing_folder, require_file
@@ -330,3 +331,17 @@ def energy(model: str, precision: Precision = Precision.FP32) -> EnergyReport:
     else:
         workload = count_float(float_network(model))
     return build_report(workload, horowitz_2014(), precision)
+
+
+def gate_energy(
+    net: Path,
+    data: Source,
+    images: int,
+    options: GateOptions,
+    architecture: Architecture | None = None,
+    progress: Step = _ignore_step,
+) -> GateReport:
+    """Measure, on gates of a cell library, the energy of a tap of adder layers on the first test images."""
+    network = network_file.load(net)
+    pictures = first_test_images(_loaded(data), images)
+    return measure_gates(network, pictures, architecture or Architecture(), options, progress)
