@@ -465,7 +465,8 @@ def _gate_options(command: Callable[..., None]) -> Callable[..., None]:
     def with_gates(*args: object, gates: bool, **kwargs: object) -> None:
         names = ("liberty", "data", "images", "layers", "windows", "window_words", "clock_mhz", "array")
         given = {name: kwargs.pop(name) for name in (*names, "in_lanes", "out_lanes")}
-        given = {name: value for name, value in given.items() if value not in (None, (), False)}
+        # Not `in`, which takes a 0 for False.
+        given = {name: value for name, value in given.items() if not (value is None or value is False or value == ())}
         spelled = {name: "--layer" if name == "layers" else f"--{name.replace('_', '-')}" for name in given}
         if not gates and given:
             raise BadInputError(f"option --gates must be given with {', '.join(spelled.values())}, not left out")

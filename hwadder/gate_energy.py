@@ -134,6 +134,7 @@ class GateReport:
     Attributes:
         has_energies: whether the library has `internal_power`; without it `internal_fj` is 0.
         has_delays: whether it has delays; without them `Delay.LIBRARY` is left out.
+        code_bits: of the elements, the widest of the layers' codes; the lane array has that of the accelerator.
     """
 
     network: str
@@ -199,14 +200,15 @@ def measure_gates(
     }
     designs: list[GateDesign] = []
     taps: list[TapEnergy] = []
-    for bench in _benches(program, library, options, progress):
+    code_bits = max(network.grids[node.source].bits for node in nodes.values())
+    for bench in _benches(program, code_bits, library, options, progress):
         designs.append(bench.facts(options))
         for name, words in played.items():
             for operands in options.operands:
                 if operands is Operands.CONVOLUTION and not bench.multiplies:
                     continue
                 progress(f"{bench.name}: {name}, {operands}")
-                taps += bench.taps(name, operands, _with(words, operands, program), library, options)
+                taps += bench.taps(name, operands, _with(words, operands, bench.code_bits), library, options)
     size = program.parameters
     return GateReport(
         network.name,
@@ -217,7 +219,7 @@ def measure_gates(
         options.clock_mhz,
         options.slew_ns,
         options.mapper,
-        size["CODE_BITS"],
+        code_bits,
         size["IN_LANES"],
         size["OUT_LANES"],
         tuple(designs),
@@ -232,6 +234,7 @@ class _Bench:
 
     name: str
     lanes: int
+    code_bits: int
     multiplies: bool
     parts: tuple[tuple[GateNetlist, Callable[[OperandWords], Play], float], ...]
 
@@ -264,10 +267,10 @@ def _a_tap(parts: Sequence[tuple[SwitchedEnergy, int]]) -> tuple[float, float, f
 
 
 def _benches(
-    program: Program, library: CellLibrary, options: GateOptions, progress: Callable[[str], None]
+    program: Program, code_bits: int, library: CellLibrary, options: GateOptions, progress: Callable[[str], None]
 ) -> Iterator[_Bench]:
     size: Mapping[str, int] = program.parameters
-    lanes, code_bits = size["IN_LANES"], size["CODE_BITS"]
+    lanes = size["IN_LANES"]
 
     def part(element: Element, share: float) -> tuple[GateNetlist, Callable[[OperandWords], Play], float]:
         progress(f"mapping {element}")
@@ -278,13 +281,14 @@ def _benches(
         parts = [part(element, 1.0)]
         if element is Element.MINIMUM:
             parts.append(part(Element.SUM_OF_X, 1 / size["OUT_LANES"]))
-        yield _Bench(str(element), lanes, element.multiplies, tuple(parts))
+        yield _Bench(str(element), lanes, code_bits, element.multiplies, tuple(parts))
     if options.array:
         progress(f"mapping {LANE_ARRAY}")
         array = map_lane_array(size, library, options.mapper)
         yield _Bench(
             LANE_ARRAY,
             lanes * size["OUT_LANES"],
+            size["CODE_BITS"],
             False,
             ((array, lambda words: play_array(array, size, words), 1.0),),
         )
@@ -300,12 +304,12 @@ def _busiest(network: IntegerNetwork) -> str:
     return max(taps, key=lambda name: taps[name], default="")
 
 
-def _with(words: OperandWords, operands: Operands, program: Program) -> OperandWords:
+def _with(words: OperandWords, operands: Operands, code_bits: int) -> OperandWords:
     """The same walk with other codes or weights; lanes without a tap stay 0."""
     if operands is Operands.LAYER:
         return words
     rng = np.random.default_rng(_SEED)
-    top = (1 << program.parameters["CODE_BITS"]) - 1
+    top = (1 << code_bits) - 1
     held = words.taps[..., None] > np.arange(words.x.shape[1])
     if operands is Operands.UNIFORM:
         x = rng.integers(0, top + 1, words.x.shape) * held.any(axis=0)

@@ -65,8 +65,8 @@ def sample_rows(report: GateReport) -> Iterator[tuple[str, ...]]:
 def modelled(report: GateReport) -> Iterator[str]:
     """What the figures hold and what they leave out, a sentence each."""
     yield (
-        f"Elements of {report.in_lanes} lanes, {report.code_bits} bits, mapped with {report.mapper} to {report.library} "
-        f"({report.voltage_v:g} V); words of {report.out_lanes} output lanes in the accelerator's order."
+        f"Elements of {report.in_lanes} lanes, {report.code_bits} bits, mapped with {report.mapper} to "
+        f"{report.library} ({report.voltage_v:g} V); words of {report.out_lanes} output lanes in the order of the walk."
     )
     yield "pins: 1/2 C V^2 for each change of a net, C the input pins that it drives; wires have none."
     if report.has_energies:
