@@ -20,11 +20,16 @@ Net = int | str
 
 
 class Mapper(enum.StrEnum):
-    """How Yosys' abc maps logic to cells: its own script, and two that look for area in other ways."""
+    """How Yosys' abc maps logic to cells: its own script, one that minimises area alone, and others.
+
+    Less than their spread is no difference between two designs.
+    """
 
     DEFAULT = "abc"
     AREA = "amap"
+    EQUIVALENCES = "scorr, amap"
     CHOICES = "dch, map"
+    REWRITING = "dc2, map"
 
     @property
     def script(self) -> str:
@@ -35,7 +40,9 @@ class Mapper(enum.StrEnum):
 _SCRIPTS = {
     Mapper.DEFAULT: "",
     Mapper.AREA: "-script +strash;dch;amap",
+    Mapper.EQUIVALENCES: "-script +strash;ifraig;scorr;dc2;strash;dch;amap,-m",
     Mapper.CHOICES: "-script +strash;dch;map,-a",
+    Mapper.REWRITING: "-script +strash;dc2;dc2;dch,-f;map,-B,0.9;topo",
 }
 
 

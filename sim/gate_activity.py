@@ -102,7 +102,7 @@ class GateActivity:
     def steps(self, delays: Mapping[int, int]) -> Iterator[Step]:
         """All changes in the order of time, glitches included.
 
-        A gate shows a change of its function `delays[output]` steps of time later; what lasts no longer than that is
+        A gate shows a change of its function `delays[output]` steps of time later; a pulse shorter than that is
         not shown (inertial delay).
 
         Args:
