@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -22,7 +24,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from energy import Precision, terminal_report, write_csv, write_page
+from energy import Precision, terminal_published, terminal_report, write_csv, write_page
 from hwadder import verbs
 from hwadder.chain import FlowOptions, FlowStep
 from hwadder.chain import flow as run_flow
@@ -54,8 +56,10 @@ from hwadder.results import (
     synthesis_json,
     synthesis_rows,
     training_json,
+    training_text,
 )
 from hwadder.synthesis_record import keep_synthesis
+from hwadder.train_config import read_table, settings
 from quant.errors import BadInputError, MismatchError, MissingToolError
 from quant.quantizer import QuantizerOptions
 from rtl.architecture import Architecture, Counters, LaneForm, MemoryStyle
@@ -66,11 +70,27 @@ P = ParamSpec("P")
 
 PATH = click.Path(path_type=Path)
 _DATA_HELP = "mnist, a CIFAR python-batches folder, an image folder, or an .npz file"
-_MODEL_HELP = "lenet5, resnet20, resnet32 or module:function"
+_MODEL_HELP = "lenet5, resnet20, resnet32, vgg-small, ... (-cnn for its CNN twin), or module:function"
 _PIPE_COLUMNS = 120
 """Width of tables that go to a file or a pipe: wide enough that no figure is cut."""
 
 data_option = click.option("--data", required=True, help=_DATA_HELP)
+
+
+class ShapeType(click.ParamType[tuple[int, int, int]]):
+    """Three positive integers separated by commas."""
+
+    name = "C,H,W"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int, int]:
+        """The three integers of the text `value`."""
+        parts = str(value).split(",")
+        if len(parts) != 3 or not all(part.isdigit() and int(part) > 0 for part in parts):
+            self.fail(f"shape must be three positive integers as 3,224,224, not {value}", param, ctx)
+        channels, height, width = map(int, parts)
+        return channels, height, width
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 simulator_option = click.option(
     "--simulator",
@@ -86,6 +106,18 @@ precision_option = click.option(
     show_default=True,
     help="Which rows of the table price the operations.",
 )
+
+
+def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
+    """One option for each setting of training; those not given are None."""
+    for name, (kind, meaning) in reversed([*settings().items()]):
+        flag = f"--{name.replace('_', '-')}"
+        if kind is bool:
+            command = click.option(f"{flag}/--no-{flag[2:]}", default=None, help=meaning)(command)
+        else:
+            choice = click.Choice([str(each) for each in kind]) if issubclass(kind, StrEnum) else kind
+            command = click.option(flag, type=choice, help=meaning)(command)
+    return command
 
 
 def _architecture_options(lanes: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -271,24 +303,50 @@ def doctor(as_json: bool) -> None:
 @click.option(
     "--out", required=True, type=PATH, help="Checkpoint of the best epoch; the last, a log and curves go beside."
 )
-@click.option("--epochs", type=int, help="Number of epochs.")
-@click.option("--batch-size", type=int, help="Images a step.")
-@click.option("--learning-rate", type=float, help="Of the cosine schedule's start.")
-@click.option("--seed", type=int, help="Of initial weights, order and augmentation.")
-@click.option("--resume", is_flag=True, help="Go on from OUT.last.")
+@click.option("--config", "config_file", type=PATH, help="TOML file of settings, named as the options below with _.")
+@click.option("--resume", is_flag=True, help="Go on from OUT.last, with its settings.")
+@click.option("--stop-after", type=float, metavar="MINUTES", help="Stop then, ready to be resumed.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where to train; auto is CUDA where there is one.",
+)
+@click.option("--tensorboard", type=PATH, metavar="DIR", help="Write TensorBoard's files there.")
+@_setting_options
 @json_option
 @_exit_codes
-def train(model: str, data: str, out: Path, resume: bool, as_json: bool, **given: float | None) -> None:
-    """Train MODEL (lenet5, resnet20, resnet32 or module:function)."""
-    from hwadder.training import TrainConfig
+def train(
+    model: str,
+    data: str,
+    out: Path,
+    config_file: Path | None,
+    resume: bool,
+    stop_after: float | None,
+    device: str,
+    tensorboard: Path | None,
+    as_json: bool,
+    **given: object,
+) -> None:
+    """Train MODEL (lenet5, resnet20, resnet32 or vgg-small, -cnn for its CNN twin, or module:function)."""
+    from hwadder.distributed import first_process
+    from hwadder.training import Device, TrainRun
 
-    config = TrainConfig(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    result = verbs.train(model, data, out, config, resume=resume)
-    best = result.best
-    _emit(
-        training_json(result) if as_json else None,
-        f"{out}: best epoch {best.epoch} with {best.validation_accuracy:.2%} of the validation images right",
+    changes = {} if config_file is None else read_table(config_file)
+    changes |= {name: value for name, value in given.items() if value is not None}
+    is_first = first_process()
+    run = TrainRun(
+        out,
+        resume=resume,
+        stop_after_minutes=math.inf if stop_after is None else stop_after,
+        device=Device(device),
+        tensorboard=tensorboard,
+        progress=is_first,
     )
+    result = verbs.train(model, data, run, changes, lambda text: click.echo(text, err=True) if is_first else None)
+    if is_first:
+        _emit(training_json(result) if as_json else None, training_text(result))
 
 
 @main.command()
@@ -298,7 +356,7 @@ def train(model: str, data: str, out: Path, resume: bool, as_json: bool, **given
 @json_option
 @_exit_codes
 def evaluate(file: Path, model: str | None, data: str, as_json: bool) -> None:
-    """Top-1 accuracy of FILE, a checkpoint or a quantized network, on the test split."""
+    """Top-1 and top-5 accuracy of FILE, a checkpoint or a quantized network, on the test split."""
     with _bar("evaluating") as progress:
         result = evaluation_json(verbs.evaluate(file, data, model, progress))
     _emit(result if as_json else None, f"{accuracy_text(result)}, {result['kind']}")
@@ -444,7 +502,7 @@ def synth(
 
 
 def _gate_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Options of energy measured on gates; the command gets `gates`, None without --gates, and runs otherwise."""
+    """Options of energy measured on gates; with --gates that is printed, and the command does not run."""
     options = (
         click.option("--gates", is_flag=True, help="Measure a tap of NET's adder layers on gates of a cell library."),
         click.option("--liberty", type=PATH, help="With --gates: the cell library (Liberty file)."),
@@ -462,7 +520,7 @@ def _gate_options(command: Callable[..., None]) -> Callable[..., None]:
     )
 
     @wraps(command)
-    def with_gates(*args: object, gates: bool, **kwargs: object) -> None:
+    def with_gates(gates: bool, **kwargs: object) -> None:
         names = ("liberty", "data", "images", "layers", "windows", "window_words", "clock_mhz", "array")
         given = {name: kwargs.pop(name) for name in (*names, "in_lanes", "out_lanes")}
         # Not `in`, which takes a 0 for False.
@@ -470,10 +528,18 @@ def _gate_options(command: Callable[..., None]) -> Callable[..., None]:
         spelled = {name: "--layer" if name == "layers" else f"--{name.replace('_', '-')}" for name in given}
         if not gates and given:
             raise BadInputError(f"option --gates must be given with {', '.join(spelled.values())}, not left out")
+        if not gates:
+            command(**kwargs)
+            return
         for name in ("liberty", "data"):
-            if gates and name not in given:
+            if name not in given:
                 raise BadInputError(f"option --{name} must be given with --gates, not left out")
-        command(*args, gates=given if gates else None, **kwargs)
+        for name in ("input_shape", "list_unknown", "published", "html", "csv"):
+            if kwargs[name]:
+                raise BadInputError(f"option --{name.replace('_', '-')} must be left out with --gates, not given")
+        if kwargs["model"] is None:
+            raise BadInputError("energy with --gates must be of a quantized network, not of none")
+        _print_gates(Path(str(kwargs["model"])), given, bool(kwargs["as_json"]))
 
     for option in reversed(options):
         with_gates = option(with_gates)
@@ -497,25 +563,50 @@ def _print_gates(net: Path, given: dict[str, Any], as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("model", metavar="MODEL|NET")
+@click.argument("model", metavar="[MODEL|CHECKPOINT|NET]", required=False)
 @precision_option
+@click.option("--input-shape", type=ShapeType(), help="C,H,W of a module:function that has no input_shape.")
+@click.option("--classes", default=10, show_default=True, help="Classes of a model by name.")
+@click.option("--list-unknown", is_flag=True, help="Only list the operations of MODEL that cannot be counted.")
+@click.option("--published", is_flag=True, help="Only compare every published figure with the counted one.")
 @click.option("--html", type=PATH, help="Write a report page.")
 @click.option("--csv", type=PATH, help="Write one line per layer and operation.")
 @json_option
 @_exit_codes
 @_gate_options
 def energy(
-    model: str, precision: str, html: Path | None, csv: Path | None, gates: dict[str, Any] | None, as_json: bool
+    model: str | None,
+    precision: str,
+    input_shape: tuple[int, int, int] | None,
+    classes: int,
+    list_unknown: bool,
+    published: bool,
+    html: Path | None,
+    csv: Path | None,
+    as_json: bool,
 ) -> None:
-    """Operations and energy of MODEL, or of the quantized network NET, beside the same network as a CNN.
-
-    With --gates: energy of a tap, measured on gates with the operands of real layers, beside a multiplier.
-    """
-    if gates is not None:
-        _print_gates(Path(model), gates, as_json)
+    """Operations and energy of MODEL (by name, module:function or checkpoint), or of the quantized network NET, beside
+    the same network as a CNN."""
+    if (model is None) is not published:
+        raise BadInputError("energy must be of a model or --published, not of both or neither")
+    if model is None:
+        with _bar("counting models") as progress:
+            comparisons = verbs.published(progress)
+        _emit(
+            {"published": [each.to_json() for each in comparisons]} if as_json else None,
+            terminal_published(comparisons),
+        )
+        return
+    if list_unknown:
+        unknown = verbs.count_operations(model, input_shape, classes).unknown
+        rows = [(each.operation, each.module, each.times) for each in unknown]
+        _emit(
+            {"unknown": [asdict(each) for each in unknown]} if as_json else None,
+            _table(f"Operations of {model} that are not counted", ("operation", "module", "times"), rows),
+        )
         return
     with _spinner("counting"):
-        report = verbs.energy(model, Precision(precision))
+        report = verbs.energy(model, Precision(precision), input_shape, classes)
         if csv is not None:
             write_csv(report, csv)
         if html is not None:

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
-from energy import EnergyReport, Precision, build_report, count_float, count_integer, horowitz_2014
+from energy import (
+    Comparison,
+    EnergyReport,
+    Precision,
+    build_report,
+    compare_published,
+    count_integer,
+    horowitz_2014,
+    published_models,
+)
 from hwadder.diagnosis import ToolStatus, diagnose
 from hwadder.gate_energy import GateOptions, GateReport, measure_gates
 from quant import network_file
 from quant.errors import BadInputError
+from quant.executor import Executor
 from quant.files import replacing_file, replacing_folder, require_file
 from quant.float_network import FloatNetwork
-from quant.golden import classify, encode, trace
+from quant.golden import encode, trace
 from quant.integer_network import IntegerNetwork
 from quant.quantization_report import LayerReport
 from quant.quantization_report import report as quantization_report
@@ -41,10 +51,14 @@ from sim.tools import Simulator, require_simulator
 if TYPE_CHECKING:
     from torch import nn
 
+    from hwadder.counting import TorchCount
     from hwadder.data import Dataset
-    from hwadder.training import TrainConfig, TrainResult
+    from hwadder.train_config import TrainConfig
+    from hwadder.training import TrainResult, TrainRun
 
 CALIBRATION_IMAGES = 96
+_BATCH = 256
+"""Test images at a time: a folder's images may be more than memory holds."""
 NETWORK_SUFFIX = ".hwn"
 
 Source = Union[str, "Dataset"]
@@ -63,22 +77,29 @@ def _ignore_count(_done: int, _total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Top-1 accuracy on the test split.
+    """Top-1 and top-5 accuracy on the test split.
 
     Attributes:
         kind: `float` for a checkpoint, `integer` for a quantized network.
         correct: images classified rightly.
         images: images of the test split.
+        top5_correct: images whose class is among the five largest logits; None for networks of fewer than six classes.
     """
 
     kind: str
     correct: int
     images: int
+    top5_correct: int | None = None
 
     @property
     def accuracy(self) -> float:
         """Fraction of the images classified rightly."""
         return self.correct / self.images
+
+    @property
+    def top5_accuracy(self) -> float | None:
+        """Fraction of the images whose class is among the five largest logits."""
+        return None if self.top5_correct is None else self.top5_correct / self.images
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,10 +122,17 @@ def is_network_file(path: Path) -> bool:
         return "network.json" in archive.namelist()
 
 
-def _loaded(data: Source) -> Dataset:
+def _loaded(data: Source, shape: tuple[int, int, int]) -> Dataset:
     from hwadder.data import load_dataset
 
-    return load_dataset(data) if isinstance(data, str) else data
+    return load_dataset(data, shape) if isinstance(data, str) else data
+
+
+def image_shape(model_name: str) -> tuple[int, int, int]:
+    """The (C, H, W) of one image that a model takes."""
+    from hwadder.models import build_model, input_shape
+
+    return input_shape(build_model(model_name))
 
 
 def _loaded_model(checkpoint: Path, model_name: str, num_classes: int = 10) -> nn.Module:
@@ -150,44 +178,70 @@ def doctor() -> tuple[ToolStatus, ...]:
 def train(
     model: str,
     data: Source,
-    out: Path,
-    config: TrainConfig | None = None,
-    *,
-    resume: bool = False,
-    progress: bool = True,
+    run: TrainRun | Path,
+    config: TrainConfig | Mapping[str, object] | None = None,
+    progress: Step = _ignore_step,
 ) -> TrainResult:
-    """Train a model; the best checkpoint goes to `out`, the last to `out`.last, the log to `out`.csv and .png."""
-    from hwadder.models import build_model
-    from hwadder.training import TrainConfig
-    from hwadder.training import train as run
+    """Train a model as `run` says: where the checkpoint goes (a path says only that), on which device, how far.
 
-    settings = config or TrainConfig()
-    dataset = _loaded(data)
-    return run(settings, dataset, build_model(model, dataset.num_classes, settings.seed), out, resume, progress)
+    A mapping in place of a configuration changes settings of the default recipe for the model and its images, or, when
+    resuming, must be what the earlier run had. `progress` hears which configuration is taken.
+    """
+    from hwadder.models import build_model
+    from hwadder.train_config import TrainConfig, changed, default_recipe, recipe
+    from hwadder.training import TrainRun, stored_config
+    from hwadder.training import train as run_training
+
+    if isinstance(run, Path):
+        run = TrainRun(run)
+    shape = image_shape(model)
+    dataset = _loaded(data, shape)
+    if isinstance(config, TrainConfig):
+        settings = config
+    else:
+        if run.resume:
+            source, base = str(run.last), stored_config(run.last)
+        else:
+            source = f"recipe {default_recipe(model, shape)}"
+            base = recipe(default_recipe(model, shape))
+        settings = changed(base, config or {}, "the configuration")
+        progress(f"{source}: {settings.summary()}")
+    return run_training(settings, dataset, build_model(model, dataset.num_classes, settings.seed), run)
 
 
 def evaluate(file: Path, data: Source, model: str | None = None, progress: Counter = _ignore_count) -> Evaluation:
-    """Top-1 accuracy of a checkpoint (float; needs `model`) or of a quantized network (integer) on the test split."""
+    """Accuracy of a checkpoint (float; needs `model`) or of a quantized network (integer) on the test split."""
     require_file(file, "checkpoint or network file")
     if is_network_file(file):
-        return evaluate_network(network_file.load(file), _loaded(data), progress)
+        network = network_file.load(file)
+        return evaluate_network(network, _loaded(data, network.input.shape), progress)
     if model is None:
         raise BadInputError(f"model of a checkpoint must be named with --model, not left out: {file}")
-    from hwadder.accuracy import evaluate_float
+    from hwadder.accuracy import float_logits
 
-    dataset = _loaded(data)
-    correct, images = evaluate_float(_loaded_model(file, model, dataset.num_classes), dataset)
-    return Evaluation("float", correct, images)
+    dataset = _loaded(data, image_shape(model))
+    batches = float_logits(_loaded_model(file, model, dataset.num_classes), dataset)
+    return _evaluation("float", batches, dataset, progress)
 
 
 def evaluate_network(network: IntegerNetwork, dataset: Dataset, progress: Counter = _ignore_count) -> Evaluation:
-    """Top-1 accuracy of the golden model on the test split."""
-    correct = done = 0
-    for classes in classify(network, dataset.x_test):
-        correct += int((classes == dataset.y_test[done : done + len(classes)]).sum())
-        done += len(classes)
-        progress(done, len(dataset.x_test))
-    return Evaluation("integer", correct, len(dataset.x_test))
+    """Accuracy of the integer network on the test split."""
+    executor = Executor(network)
+    images = (dataset.x_test[first : first + _BATCH] for first in range(0, len(dataset.x_test), _BATCH))
+    batches = (batch for each in images for batch in executor.logits(each))
+    return _evaluation("integer", batches, dataset, progress)
+
+
+def _evaluation(kind: str, batches: Iterable[NDArray[Any]], dataset: Dataset, progress: Counter) -> Evaluation:
+    from hwadder.accuracy import label_ranks
+
+    ranks: list[int] = []
+    for batch in batches:
+        classes = batch.shape[1]
+        ranks += label_ranks(batch, dataset.y_test[len(ranks) : len(ranks) + len(batch)]).tolist()
+        progress(len(ranks), len(dataset.y_test))
+    top5 = sum(rank < 5 for rank in ranks) if classes > 5 else None
+    return Evaluation(kind, ranks.count(0), len(ranks), top5)
 
 
 def quantize(
@@ -200,7 +254,7 @@ def quantize(
 ) -> Quantization:
     """Quantize a checkpoint on calibration images of the training split and write the integer network to `out`."""
     require_file(file, "checkpoint")
-    dataset = _loaded(data)
+    dataset = _loaded(data, image_shape(model))
     network = float_network(model, dataset, file)
     images = calibration_images(dataset)
     # Opened before the work, which takes a while: where nothing can be written, it is not begun.
@@ -254,7 +308,7 @@ def profile(
     """Predict the accelerator's counters for the first test images, without printing or simulating it."""
     network = network_file.load(net)
     program = compile_network(network, architecture or Architecture())
-    pictures = first_test_images(_loaded(data), images)
+    pictures = first_test_images(_loaded(data, network.input.shape), images)
     sums: list[LayerCounts] = []
     for index in range(images):
         tensors = trace(network, encode(network, pictures[index : index + 1]))
@@ -276,7 +330,7 @@ def simulate(
     """Play the first test images to a printed accelerator and compare every layer with the golden model."""
     require_simulator(simulator)
     _, network = load_design(folder)
-    codes = encode(network, first_test_images(_loaded(data), images))
+    codes = encode(network, first_test_images(_loaded(data, network.input.shape), images))
     return simulate_design(folder, codes, simulator=simulator, waves=waves, progress=progress)
 
 
@@ -323,13 +377,65 @@ def first_test_images(dataset: Dataset, count: int) -> NDArray[np.uint8]:
     return dataset.x_test[:count]
 
 
-def energy(model: str, precision: Precision = Precision.FP32) -> EnergyReport:
-    """Count and price the operations of a model by name, or of a quantized network's file."""
+def count_operations(model: str, input_shape: tuple[int, int, int] | None = None, num_classes: int = 10) -> TorchCount:
+    """Operations of a model by name or of a checkpoint of one that ships, with those that no rule counts.
+
+    `input_shape` is the (C, H, W) of a user's model that has no attribute of this name. Nothing is computed: the
+    weights of a model that ships are never made.
+    """
+    import torch
+
+    from hwadder.counting import count_torch
+    from hwadder.models import build_model
+    from hwadder.models import input_shape as shape_of
+
     path = Path(model)
-    if path.suffix == NETWORK_SUFFIX or path.is_file():
+    if path.is_file():
+        built, name = _model_of_checkpoint(path)
+    elif ":" in model:
+        built, name = build_model(model, image_shape=input_shape), model.rpartition(":")[2]
+    else:
+        with torch.device("meta"):
+            built, name = build_model(model, num_classes), model
+    return count_torch(built, input_shape or shape_of(built), name)
+
+
+def _model_of_checkpoint(path: Path) -> tuple[nn.Module, str]:
+    """The model that ships whose entries a checkpoint holds, on meta tensors, and its name."""
+    import torch
+
+    from hwadder.checkpoint import fitted, read_state_dict
+    from hwadder.models import MODEL_NAMES, build_model
+
+    state = read_state_dict(path)
+    # Entries called `weight` fit a model of adders too, as some checkpoints call its weights; its twin is likelier.
+    kinds = ("", "-cnn") if any(entry.endswith(".adder") for entry in state) else ("-cnn", "")
+    for name in (base + kind for kind in kinds for base in MODEL_NAMES):
+        for num_classes in (10, 100, 1000):
+            with torch.device("meta"):
+                model = build_model(name, num_classes)
+            try:
+                fitted(state, model, path)
+            except BadInputError:
+                continue
+            return model, name
+    raise BadInputError(f"checkpoint to count must be of a model that ships ({', '.join(MODEL_NAMES)}), not {path}")
+
+
+def energy(
+    model: str,
+    precision: Precision = Precision.FP32,
+    input_shape: tuple[int, int, int] | None = None,
+    num_classes: int = 10,
+) -> EnergyReport:
+    """Count and price the operations of a model by name, of a checkpoint, or of a quantized network's file."""
+    path = Path(model)
+    if path.suffix == NETWORK_SUFFIX or (path.is_file() and is_network_file(path)):
         workload = count_integer(network_file.load(path))
     else:
-        workload = count_float(float_network(model))
+        from hwadder.counting import require_known
+
+        workload = require_known(count_operations(model, input_shape, num_classes))
     return build_report(workload, horowitz_2014(), precision)
 
 
@@ -343,5 +449,17 @@ def gate_energy(
 ) -> GateReport:
     """Measure, on gates of a cell library, the energy of a tap of adder layers on the first test images."""
     network = network_file.load(net)
-    pictures = first_test_images(_loaded(data), images)
+    pictures = first_test_images(_loaded(data, network.input.shape), images)
     return measure_gates(network, pictures, architecture or Architecture(), options, progress)
+
+
+def published(progress: Counter = _ignore_count) -> tuple[Comparison, ...]:
+    """Every figure that a paper prints of a model that ships, beside the counted one."""
+    names = published_models()
+    comparisons: list[Comparison] = []
+    for done, name in enumerate(names, 1):
+        # The papers' models with products at both ends are their ImageNet models.
+        workload = count_operations(name, num_classes=1000 if name.endswith("-inner") else 10).workload
+        comparisons += compare_published(workload)
+        progress(done, len(names))
+    return tuple(comparisons)

@@ -105,6 +105,7 @@ def test_a_library_of_functions_alone(folder: Path) -> None:
     assert "conv2" not in stdout
 
 
+GIVEN = ["--gates", "--liberty", "five.lib", "--data", "data.npz"]
 BARE = """library (bare) { nom_voltage : 1; capacitive_load_unit (1, pf);
   cell (INVX) { area : 2; pin (A) { direction : input; capacitance : 0.001; }
     pin (Y) { direction : output; function : "A'"; } }
@@ -146,9 +147,14 @@ def test_refusals_before_the_network_is_read() -> None:
         (["--gates", "--liberty", "five.lib"], "option --data must be given with --gates, not left out"),
         (["--layer", "fc1", "--array"], "option --gates must be given with --layer, --array, not left out"),
         (["--images", "0"], "option --gates must be given with --images, not left out"),
+        ([*GIVEN, "--html", "page.html"], "option --html must be left out with --gates, not given"),
+        ([*GIVEN, "--published"], "option --published must be left out with --gates, not given"),
+        (GIVEN, "network file must be an existing file, not missing: absent.hwn"),
     ):
         result = CliRunner().invoke(main, ["energy", "absent.hwn", *arguments])
         assert (result.exit_code, result.stderr) == (2, f"hwadder: {message}\n")
+    result = CliRunner().invoke(main, ["energy", *GIVEN])
+    assert result.stderr == "hwadder: energy with --gates must be of a quantized network, not of none\n"
     with pytest.raises(BadInputError, match=r"^slew must be positive, not nan$"):
         GateOptions(liberty=Path("five.lib"), slew_ns=float("nan"))
 
