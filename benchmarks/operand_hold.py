@@ -18,24 +18,28 @@ import argparse
 import json
 import os
 import statistics
+import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from gate_toggles import Netlist, Simulation, Toggles, bits_of, map_design
 from numpy.typing import NDArray
 
 from hwadder.data import load_dataset
 from hwadder.verbs import first_test_images, quantize
 from quant.errors import MismatchError
-from quant.golden import encode, layer_sums, trace
-from quant.integer_network import Conv2d, IntegerNetwork
+from quant.golden import encode, trace
+from quant.integer_network import IntegerNetwork
 from quant.quantizer import QuantizerOptions
-from quant.taps import pad
+from rtl.architecture import Architecture
+from rtl.gate_netlist import GateNetlist, Mapper, Net, map_design
+from rtl.liberty import read_liberty
 from rtl.library import module_source
-from rtl.weight_words import window_words
+from rtl.operand_words import adder_layer, sampled_words
+from rtl.program import compile_network
+from sim.gate_activity import GateActivity, bit_streams
 
 LIBRARY = "sg13g2_stdcell_typ_1p20V_25C.lib"
 VERILOG = Path(__file__).resolve().parent / "verilog"
@@ -43,14 +47,6 @@ SOURCES = (
     *(module_source(name) for name in ("adder_tree", "split_tree", "tree_pipeline", "accumulator")),
     *(VERILOG / f"{name}.v" for name in ("held_element", "held_operands")),
 )
-MAPPINGS = {
-    "abc": "",
-    "amap": "-script +strash;dch;amap",
-    "scorr, amap": "-script +strash;ifraig;scorr;dc2;strash;dch;amap,-m",
-    "dch, map": "-script +strash;dch;map,-a",
-    "dc2, map": "-script +strash;dc2;dc2;dch,-f;map,-B,0.9;topo",
-}
-"""Abc's own script, the one for area of pe_area.py, and others: less than their spread is no difference."""
 LAYERS = ("layer1.1.conv1", "layer2.1.conv1", "layer3.1.conv1")
 LANES = 16
 OUT_LANES = 16
@@ -61,6 +57,20 @@ TIME_LIMIT_S = 240.0
 BASE = "zeros arrive as 0"
 
 Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Toggles:
+    """What nets switched over all counted clocks, in femtofarads: at zero delay, and with one unit of delay a cell."""
+
+    zero_delay_ff: float
+    unit_delay_ff: float
+    count: int
+
+    def __add__(self, other: Toggles) -> Toggles:
+        return Toggles(
+            self.zero_delay_ff + other.zero_delay_ff, self.unit_delay_ff + other.unit_delay_ff, self.count + other.count
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,32 +138,13 @@ class Row:
 
 
 def stream(network: IntegerNetwork, name: str, tensors: Mapping[str, Codes]) -> Stream:
-    """The words of a 3 x 3 layer whose channels fill the lanes, on the one image of a trace."""
-    node = next(node for node in network if node.name == name)
-    assert isinstance(node, Conv2d)
-    codes = tensors[node.source]
-    filters, _, height, width = node.weight.shape
-    padded = pad(codes, node.padding, network.grids[node.source].zero)[0]
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
-    windows = windows[:, :: node.stride[0], :: node.stride[1]]
-    pixels = windows.shape[1] * windows.shape[2]
-    words = windows.transpose(1, 2, 3, 4, 0).reshape(pixels, -1, LANES)
-    count = words.shape[1]
-    groups = filters // OUT_LANES
-    # Pixel, group of output channels, word of the window.
-    x = np.broadcast_to(words[:, None], (pixels, groups, count, LANES)).reshape(-1, LANES)
-    weight = window_words(node.weight, LANES, span=True, segments=1).reshape(groups, OUT_LANES, count, LANES)
-    w = np.broadcast_to(weight.transpose(1, 0, 2, 3)[:, None], (OUT_LANES, pixels, groups, count, LANES))
-    w = w.reshape(OUT_LANES, -1, LANES)
-    first = np.tile(np.arange(count) == 0, pixels * groups).astype(np.int64)
-    sums = np.minimum(x, w).sum(axis=2).reshape(OUT_LANES, -1, count).sum(axis=2)
-    # -sum |x - w| = 2 * sum min - sum x - sum w, against the golden model.
-    sum_x = x.sum(axis=1).reshape(-1, count).sum(axis=1)
-    sum_w = np.tile(node.weight.reshape(groups, OUT_LANES, -1).sum(axis=2), (pixels, 1)).T
-    golden = layer_sums(network, node, codes)[0].reshape(groups, OUT_LANES, pixels).transpose(1, 2, 0)
-    if not np.array_equal(2 * sums - sum_x - sum_w, golden.reshape(OUT_LANES, -1)):
-        raise MismatchError(f"words of {name} must give the golden model's sums, not others")
-    return Stream(name, x, w, first, sums)
+    """All words of a 3 x 3 layer whose channels fill the lanes, on the one image of a trace."""
+    program = compile_network(network, Architecture(in_lanes=LANES, out_lanes=OUT_LANES))
+    source = adder_layer(network, name).source
+    words = sampled_words(network, program, name, tensors[source], 1, sys.maxsize)
+    count = int(np.flatnonzero(np.append(words.first[1:], True))[0]) + 1
+    sums = np.minimum(words.x, words.w).sum(axis=2).reshape(OUT_LANES, -1, count).sum(axis=2)
+    return Stream(name, words.x, words.w, words.first.astype(np.int64), sums)
 
 
 def held(codes: Codes) -> Codes:
@@ -161,11 +152,6 @@ def held(codes: Codes) -> Codes:
     number = np.where(codes != 0, np.arange(codes.shape[-2])[:, None], 0)
     latest = np.maximum.accumulate(number, axis=-2)
     return np.take_along_axis(codes, latest, axis=-2)
-
-
-def lane_bits(codes: Codes, width: int) -> list[int]:
-    """Codes (clocks, lanes) as a port's bits."""
-    return [bit for lane in codes.T for bit in bits_of(lane, width)]
 
 
 def accumulated(words: Codes, first: Codes) -> Codes:
@@ -182,7 +168,21 @@ def counted_clocks(words: int, streams: int) -> int:
     """The clocks that count, as bits: all but the first three of each stream, in which the registers fill."""
     clocks = np.ones((streams, words), np.int64)
     clocks[:, :3] = 0
-    return bits_of(clocks.reshape(-1), 1)[0]
+    return bit_streams(clocks.reshape(-1), 1)[0]
+
+
+def switched(activity: GateActivity) -> dict[Net, Toggles]:
+    """What each net switched."""
+    netlist = activity.netlist
+    result: dict[Net, Toggles] = dict.fromkeys(activity.values, Toggles(0.0, 0.0, 0))
+    for net, change in activity.settled().changes.items():
+        count = (change & activity.counted).bit_count()
+        result[net] = Toggles(netlist.load_ff.get(net, 0.0) * count, 0.0, count)
+    for step in activity.steps({gate.output: 1 for gate in netlist.gates}):
+        for net, change in step.changes.items():
+            count = (change & activity.counted).bit_count()
+            result[net] += Toggles(0.0, netlist.load_ff.get(net, 0.0) * count, 0)
+    return result
 
 
 def constants(bits: int, value: int, clocks: int) -> list[int]:
@@ -190,12 +190,22 @@ def constants(bits: int, value: int, clocks: int) -> list[int]:
     return [((value >> bit) & 1) * ((1 << clocks) - 1) for bit in range(bits)]
 
 
-def total(netlist: Netlist, toggles: dict[int | str, Toggles], ports: Sequence[str]) -> Toggles:
+def total(netlist: GateNetlist, toggles: Mapping[Net, Toggles], ports: Sequence[str]) -> Toggles:
     """What the nets of some ports switched."""
     return sum((toggles[net] for port in ports for net in netlist.ports[port]), Toggles(0.0, 0.0, 0))
 
 
-def measure(variant: Variant, mapping: str, element: Netlist, operands: Netlist, words: Stream) -> Row:
+def clock_pin_ff(netlist: GateNetlist) -> float:
+    """The largest clock pin."""
+    pins = (
+        instance.cell.inputs[instance.cell.flip_flop.clock]
+        for instance in netlist.instances
+        if instance.cell.flip_flop is not None and instance.cell.flip_flop.clock is not None
+    )
+    return max(pin.capacitance_ff for pin in pins)
+
+
+def measure(variant: Variant, mapping: str, element: GateNetlist, operands: GateNetlist, words: Stream) -> Row:
     """Play a layer."""
     count = len(words.x)
     x = held(words.x) if variant.hold else words.x
@@ -218,14 +228,14 @@ def measure(variant: Variant, mapping: str, element: Netlist, operands: Netlist,
         "in_double": [0],
         "in_subtract": [0],
         "in_bit_select": constants(CODE_BITS, variant.bit_select, clocks),
-        "in_first": bits_of(np.tile(words.first, OUT_LANES), 1),
-        "in_x": lane_bits(tiled, CODE_BITS),
-        "in_w": lane_bits(w.reshape(-1, LANES), CODE_BITS),
-        "in_live_x": lane_bits(live_x, 1),
-        "in_live_w": lane_bits(live_w, 1),
-        "acc": bits_of(acc.reshape(-1), ACC_BITS),
+        "in_first": bit_streams(np.tile(words.first, OUT_LANES), 1),
+        "in_x": bit_streams(tiled, CODE_BITS),
+        "in_w": bit_streams(w.reshape(-1, LANES), CODE_BITS),
+        "in_live_x": bit_streams(live_x, 1),
+        "in_live_w": bit_streams(live_w, 1),
+        "acc": bit_streams(acc.reshape(-1), ACC_BITS),
     }
-    toggles = Simulation(element, given, counted_clocks(count, OUT_LANES), clocks).toggles()
+    toggles = switched(GateActivity(element, given, counted_clocks(count, OUT_LANES), clocks))
     taps = (count - 3) * OUT_LANES * LANES
     x_wires, w_wires = (total(element, toggles, [port]) for port in ("in_x", "in_w"))
     live_wires = total(element, toggles, ["in_live_x", "in_live_w"])
@@ -240,13 +250,15 @@ def measure(variant: Variant, mapping: str, element: Netlist, operands: Netlist,
     given = {
         "rst": [0],
         "in_valid": [(1 << count) - 1],
-        "in_first": bits_of(words.first, 1),
-        "in_x": lane_bits(words.x, CODE_BITS),
-        "out_x": lane_bits(out_x, CODE_BITS),
-        "out_live": lane_bits(live if variant.hold else np.zeros_like(live), 1),
-        "sum_x": bits_of(sum_x, ACC_BITS),
+        "in_first": bit_streams(words.first, 1),
+        "in_x": bit_streams(words.x, CODE_BITS),
+        "out_x": bit_streams(out_x, CODE_BITS),
+        "out_live": bit_streams(live if variant.hold else np.zeros_like(live), 1),
+        "sum_x": bit_streams(sum_x, ACC_BITS),
     }
-    common = sum(Simulation(operands, given, counted_clocks(count, 1), count).toggles().values(), Toggles(0.0, 0.0, 0))
+    common = sum(
+        switched(GateActivity(operands, given, counted_clocks(count, 1), count)).values(), Toggles(0.0, 0.0, 0)
+    )
 
     inside = whole.zero_delay_ff - sum(each.zero_delay_ff for each in (x_wires, w_wires, live_wires))
     return Row(
@@ -280,7 +292,7 @@ def change(rows: Sequence[Row], variant: str, field: str, layers: Sequence[str] 
         chosen = [row for row in rows if row.variant == name and row.mapping == mapping and row.layer in layers]
         return mean(chosen, field)
 
-    percent = [100 * (of(variant, name) / of(BASE, name) - 1) for name in MAPPINGS]
+    percent = [100 * (of(variant, name) / of(BASE, name) - 1) for name in Mapper]
     return f"{statistics.fmean(percent):+.1f} ({min(percent):+.1f} to {max(percent):+.1f})"
 
 
@@ -292,7 +304,7 @@ def table(rows: Sequence[Row], streams: Sequence[Stream], clock_ff: float) -> st
         "Automatically generated by `python benchmarks/operand_hold.py`: the min form at 8 bits, 16 lanes, 16 output",
         f"lanes, on {LIBRARY}; words of three layers of the official ResNet-20 on the first",
         "CIFAR-10 test image. Femtofarads that a tap switches in a clock (toggles of each net times the pins that it",
-        f"drives, no wires, no clock), mean of the layers and of {len(MAPPINGS)} ways to map; *total* has a",
+        f"drives, no wires, no clock), mean of the layers and of {len(Mapper)} ways to map; *total* has a",
         f"{OUT_LANES}th of what the output lanes share. *Glitches*: with one unit of delay a cell. Changes are against",
         "zeros that arrive as 0, each mapping beside itself: mean (range).",
         "",
@@ -362,20 +374,21 @@ def main() -> None:
         ).network
     tensors = trace(network, encode(network, first_test_images(dataset, 1)))
     streams = [stream(network, name, tensors) for name in LAYERS]
+    library = read_liberty(data / LIBRARY)
     rows: list[Row] = []
     clock_ff = 0.0
-    for mapping, script in MAPPINGS.items():
+    for mapper in Mapper:
         operands = [
-            map_design(SOURCES, "held_operands", {"HOLD": hold}, data / LIBRARY, script, TIME_LIMIT_S)
+            map_design(SOURCES, "held_operands", {"HOLD": hold}, library, mapper=mapper, time_limit_s=TIME_LIMIT_S)
             for hold in (0, 1)
         ]
         # An 8-bit register for each tap, whose clock rises and falls.
-        clock_ff = 2 * CODE_BITS * operands[0].clock_ff
+        clock_ff = 2 * CODE_BITS * clock_pin_ff(operands[0])
         for variant in VARIANTS:
             parameters = {"HOLD": variant.hold, "MERGED": variant.merged}
-            element = map_design(SOURCES, "held_element", parameters, data / LIBRARY, script, TIME_LIMIT_S)
-            rows += [measure(variant, mapping, element, operands[min(variant.hold, 1)], words) for words in streams]
-            print(f"{mapping}: {variant.name}: {mean(rows[-len(streams) :], 'total'):.1f} fF a tap", flush=True)
+            element = map_design(SOURCES, "held_element", parameters, library, mapper=mapper, time_limit_s=TIME_LIMIT_S)
+            rows += [measure(variant, mapper, element, operands[min(variant.hold, 1)], words) for words in streams]
+            print(f"{mapper}: {variant.name}: {mean(rows[-len(streams) :], 'total'):.1f} fF a tap", flush=True)
     page = table(rows, streams, clock_ff)
     print(page)
     options.out.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
     HWADDER_DATA=<folder with sg13g2_stdcell_typ_1p20V_25C.lib> python benchmarks/pe_area.py
 
 Writes benchmarks/results/pe_area.json, .md and .png; takes some twenty minutes of one core. The elements are
-those of benchmarks/verilog: lanes, tree and a 24-bit accumulator from the library against the baselines listed in
+those of rtl/elements: lanes, tree and a 24-bit accumulator from the library against the baselines listed in
 multiplier_element.v, which are compared with `*` on Icarus before anything is measured. Each design is mapped in
 each of the ways below and the smallest counts, for the adder as for the multiplier. `--resume` goes on from the
 results that are there.
@@ -28,7 +28,8 @@ from matplotlib.figure import Figure
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from quant.errors import BadInputError, MismatchError
-from rtl.library import module_source
+from rtl.elements import ELEMENTS_FOLDER, element_sources
+from rtl.gate_netlist import Mapper
 from rtl.synthesis import Target, elaboration, resources
 from rtl.yosys import YosysError, YosysTimeoutError, quoted, run_yosys, statistics_line
 
@@ -40,10 +41,7 @@ CONSTANT_LANES = 8
 SHARING_LANES = 16
 CLOCK_PS = 8000
 TIME_LIMIT_S = 240.0
-SOURCES = (
-    *(module_source(name) for name in ("minimum_lane", "complement_lane", "adder_tree", "accumulator")),
-    *(FOLDER / "verilog" / f"{name}.v" for name in ("adder_element", "sum_of_x", "multiplier_element")),
-)
+SOURCES = element_sources()
 
 SYNTH = ("synth -run coarse:check",)
 BOOTH = ("synth -booth -run coarse:check",)
@@ -52,7 +50,7 @@ FPGA = {
     Target.ECP5: "synth_ecp5 -nodsp",
     Target.ICE40: "synth_ice40",
 }
-MAPPINGS = {"abc": "", "amap": "-script +strash;dch;amap"}
+MAPPERS = (Mapper.DEFAULT, Mapper.AREA)
 """The mapper's own script, and one that minimises area alone."""
 
 
@@ -105,7 +103,7 @@ def verify_multipliers() -> None:
                 with tempfile.TemporaryDirectory() as folder:
                     program = Path(folder) / "testbench"
                     values = {"FORM": form, "CODE_BITS": code_bits, "LANES": lanes}
-                    sources = [FOLDER / "verilog" / f"multiplier_{name}.v" for name in ("element", "testbench")]
+                    sources = [ELEMENTS_FOLDER / "multiplier_element.v", FOLDER / "verilog" / "multiplier_testbench.v"]
                     overrides = [f"-Pmultiplier_testbench.{name}={value}" for name, value in values.items()]
                     subprocess.run(["iverilog", "-g2005", *overrides, "-o", program, *sources], check=True)
                     said = subprocess.run(["vvp", "-n", program], check=True, capture_output=True, text=True).stdout
@@ -116,8 +114,8 @@ def verify_multipliers() -> None:
 def asic(design: Design, code_bits: int, lanes: int, library: Path, clock_ps: int | None) -> Row | None:
     """The smallest mapping of a design to the library's cells; None where it takes too long or misses the clock."""
     best: Row | None = None
-    for name, script in MAPPINGS.items():
-        if clock_ps is not None and script:
+    for mapper in MAPPERS:
+        if clock_ps is not None and mapper.script:
             continue  # sized for the clock by the mapper's own script alone
         timing = "" if clock_ps is None else f"-D {clock_ps} -constr load.constr"
         # Sizing asks for what drives the inputs and loads the outputs; a tee is the one way a script writes a file.
@@ -130,14 +128,15 @@ def asic(design: Design, code_bits: int, lanes: int, library: Path, clock_ps: in
             *elaboration(SOURCES, design.top, parameters),
             *constraint,
             *(*design.asic, f"dfflibmap -liberty {quoted(library)}", "opt_clean"),
-            f"abc -liberty {quoted(library)} {script} {timing}".rstrip(),
+            f"abc -liberty {quoted(library)} {mapper.script} {timing}".rstrip(),
             *("opt_clean", statistics_line("area", f"-liberty {quoted(library)}")),
         ]
         try:
             run = run_yosys(lines, time_limit_s=TIME_LIMIT_S)
         except YosysTimeoutError:
             print(
-                f"  {design.name} {code_bits} bits {lanes} lanes {name}: left out, over {TIME_LIMIT_S:g} s", flush=True
+                f"  {design.name} {code_bits} bits {lanes} lanes {mapper}: left out, over {TIME_LIMIT_S:g} s",
+                flush=True,
             )
             continue
         delays = re.findall(r"ABC: .*Delay = *([\d.]+)", run.log)
@@ -147,7 +146,7 @@ def asic(design: Design, code_bits: int, lanes: int, library: Path, clock_ps: in
         size = float(run.statistics["area"]["design"]["area"])
         if best is None or size < best.size:
             target = "asic" if clock_ps is None else f"asic, {clock_ps / 1000:g} ns"
-            best = Row(target, design.name, code_bits, lanes, round(size, 1), name, delay_ps)
+            best = Row(target, design.name, code_bits, lanes, round(size, 1), mapper, delay_ps)
     return best
 
 
@@ -219,20 +218,20 @@ def constant_rows(library: Path, known: Container[tuple[str, str, int, int]]) ->
             with tempfile.TemporaryDirectory() as folder:
                 source = Path(folder) / "layer.v"
                 source.write_text(constant_layer(code_bits, kind), encoding="ascii")
-                for name, script in MAPPINGS.items():
+                for mapper in MAPPERS:
                     lines = [
                         # Products with constants become shifts and adds in the coarse step.
                         *(f"read_verilog {quoted(source)}", "hierarchy -top layer", "proc", *SYNTH),
-                        *(f"abc -liberty {quoted(library)} {script}".rstrip(), "opt_clean"),
+                        *(f"abc -liberty {quoted(library)} {mapper.script}".rstrip(), "opt_clean"),
                         statistics_line("area", f"-liberty {quoted(library)}"),
                     ]
                     try:
                         run = run_yosys(lines, time_limit_s=TIME_LIMIT_S)
                     except (YosysError, YosysTimeoutError) as error:
                         # abc crashes on some of these sums; the other mapping then counts, and its name is in the row.
-                        print(f"  {code_bits} bits constant {kind} layer, {name}: left out, {error}", flush=True)
+                        print(f"  {code_bits} bits constant {kind} layer, {mapper}: left out, {error}", flush=True)
                         continue
-                    sizes.append((float(run.statistics["area"]["design"]["area"]), name))
+                    sizes.append((float(run.statistics["area"]["design"]["area"]), mapper.value))
             if sizes:
                 size, name = min(sizes)
                 yield Row("asic", f"constant {kind} layer", code_bits, CONSTANT_LANES, round(size, 1), name)
@@ -306,7 +305,7 @@ def markdown(rows: Sequence[Row]) -> str:
         f"and a signed weight. ASIC: um2 of {LIBRARY} (IHP SG13G2, 130 nm),",
         "without wires, the smaller of two mappings. FPGA: LUTs without DSP blocks, a CCU2C of an ECP5 counted as two.",
         "*Booth pass* is the smaller of Yosys' `booth` pass with a tree and with one sum; *best* is the smallest",
-        "multiplier of all forms in `benchmarks/verilog/multiplier_element.v`; two of them up to 16 lanes only, above",
+        "multiplier of all forms in `rtl/elements/multiplier_element.v`; two of them up to 16 lanes only, above",
         "which they take too long. At a clock only what meets it counts.",
         "",
         "| target | bits | lanes | min | complement | Booth pass | best multiplier | its form | min / Booth pass "

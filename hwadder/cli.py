@@ -17,7 +17,7 @@ from dataclasses import asdict
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import click
 from rich.console import Console, RenderableType
@@ -29,6 +29,17 @@ from hwadder import verbs
 from hwadder.chain import FlowOptions, FlowStep
 from hwadder.chain import flow as run_flow
 from hwadder.diagnosis import require_needed
+from hwadder.gate_energy import GateOptions
+from hwadder.gate_report import (
+    DESIGN_HEADINGS,
+    GATE_HEADINGS,
+    SAMPLE_HEADINGS,
+    design_rows,
+    gate_json,
+    gate_rows,
+    modelled,
+    sample_rows,
+)
 from hwadder.results import (
     PROFILE_HEADINGS,
     QUANTIZATION_HEADINGS,
@@ -490,6 +501,67 @@ def synth(
     keep_synthesis(folder, result)
 
 
+def _gate_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options of energy measured on gates; with --gates that is printed, and the command does not run."""
+    options = (
+        click.option("--gates", is_flag=True, help="Measure a tap of NET's adder layers on gates of a cell library."),
+        click.option("--liberty", type=PATH, help="With --gates: the cell library (Liberty file)."),
+        click.option("--data", help=f"With --gates: {_DATA_HELP}."),
+        click.option("--images", type=int, help="With --gates: test images, from the first.  [default: 1]"),
+        click.option(
+            "--layer", "layers", multiple=True, help="With --gates: an adder layer.  [default: that of most taps]"
+        ),
+        click.option("--windows", type=int, help="With --gates: samples of a layer.  [default: 8]"),
+        click.option("--window-words", type=int, help="With --gates: words of a sample, at least.  [default: 256]"),
+        click.option("--clock-mhz", type=float, help="With --gates: at which leakage is charged.  [default: 100]"),
+        click.option("--array", is_flag=True, help="With --gates: also the whole lane array, a minute more."),
+        click.option("--in-lanes", type=int, help="With --gates: codes of a window a clock.  [default: 16]"),
+        click.option("--out-lanes", type=int, help="With --gates: output channels at once.  [default: 16]"),
+    )
+
+    @wraps(command)
+    def with_gates(gates: bool, **kwargs: object) -> None:
+        names = ("liberty", "data", "images", "layers", "windows", "window_words", "clock_mhz", "array")
+        given = {name: kwargs.pop(name) for name in (*names, "in_lanes", "out_lanes")}
+        # Not `in`, which takes a 0 for False.
+        given = {name: value for name, value in given.items() if not (value is None or value is False or value == ())}
+        spelled = {name: "--layer" if name == "layers" else f"--{name.replace('_', '-')}" for name in given}
+        if not gates and given:
+            raise BadInputError(f"option --gates must be given with {', '.join(spelled.values())}, not left out")
+        if not gates:
+            command(**kwargs)
+            return
+        for name in ("liberty", "data"):
+            if name not in given:
+                raise BadInputError(f"option --{name} must be given with --gates, not left out")
+        for name in ("input_shape", "list_unknown", "published", "html", "csv"):
+            if kwargs[name]:
+                raise BadInputError(f"option --{name.replace('_', '-')} must be left out with --gates, not given")
+        if kwargs["model"] is None:
+            raise BadInputError("energy with --gates must be of a quantized network, not of none")
+        _print_gates(Path(str(kwargs["model"])), given, bool(kwargs["as_json"]))
+
+    for option in reversed(options):
+        with_gates = option(with_gates)
+    return with_gates
+
+
+def _print_gates(net: Path, given: dict[str, Any], as_json: bool) -> None:
+    """Measure on gates and print."""
+    data, images = given.pop("data"), given.pop("images", 1)
+    lanes = {name: given.pop(name) for name in ("in_lanes", "out_lanes") if name in given}
+    options = GateOptions(**given)
+    with _spinner("gates") as progress:
+        report = verbs.gate_energy(net, data, images, options, Architecture(**lanes), progress)
+    if as_json:
+        _emit(gate_json(report), "")
+        return
+    _emit(None, _table(f"{report.network}: energy of a tap on gates, fJ", GATE_HEADINGS, gate_rows(report)))
+    _emit(None, _table("Mapped designs", DESIGN_HEADINGS, design_rows(report)))
+    _emit(None, _table("Words played", SAMPLE_HEADINGS, sample_rows(report)))
+    _emit(None, "\n".join(modelled(report)))
+
+
 @main.command()
 @click.argument("model", metavar="[MODEL|CHECKPOINT|NET]", required=False)
 @precision_option
@@ -501,6 +573,7 @@ def synth(
 @click.option("--csv", type=PATH, help="Write one line per layer and operation.")
 @json_option
 @_exit_codes
+@_gate_options
 def energy(
     model: str | None,
     precision: str,

@@ -22,6 +22,7 @@ from energy import (
     published_models,
 )
 from hwadder.diagnosis import ToolStatus, diagnose
+from hwadder.gate_energy import GateOptions, GateReport, measure_gates
 from quant import network_file
 from quant.errors import BadInputError
 from quant.executor import Executor
@@ -436,6 +437,20 @@ def energy(
 
         workload = require_known(count_operations(model, input_shape, num_classes))
     return build_report(workload, horowitz_2014(), precision)
+
+
+def gate_energy(
+    net: Path,
+    data: Source,
+    images: int,
+    options: GateOptions,
+    architecture: Architecture | None = None,
+    progress: Step = _ignore_step,
+) -> GateReport:
+    """Measure, on gates of a cell library, the energy of a tap of adder layers on the first test images."""
+    network = network_file.load(net)
+    pictures = first_test_images(_loaded(data, network.input.shape), images)
+    return measure_gates(network, pictures, architecture or Architecture(), options, progress)
 
 
 def published(progress: Counter = _ignore_count) -> tuple[Comparison, ...]:
