@@ -6,7 +6,7 @@ from energy.counts import LayerCount, Operation, OperationCount, Version, Worklo
 from energy.page import KeyFigure, Section, Table, render_page, write_page
 from energy.precision import Precision
 from energy.report import Bill, EnergyReport, build_report, write_csv
-from energy.technology import TechnologyTable, horowitz_2014, load_table
+from energy.technology import TechnologyTable, find_table, horowitz_2014, load_table
 from energy.terminal import terminal_report
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "build_report",
     "count_float",
     "count_integer",
+    "find_table",
     "horowitz_2014",
     "load_table",
     "render_page",

@@ -23,6 +23,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from energy import Precision, terminal_report, write_csv, write_page
+from energy.scaling import OperatingPoint, parse_operating_point
+from energy.technology import BUILT_IN
 from hwadder import verbs
 from hwadder.chain import FlowOptions, FlowStep
 from hwadder.chain import flow as run_flow
@@ -148,6 +150,14 @@ def _architecture_options(lanes: int) -> Callable[[Callable[..., None]], Callabl
         return with_architecture
 
     return decorate
+
+
+def _operating_point(node: str | None, voltage: str | None) -> OperatingPoint | None:
+    if node is None and voltage is None:
+        return None
+    if node is None or voltage is None:
+        raise BadInputError("--node and --voltage must be given together, not one of them alone")
+    return parse_operating_point(node, voltage)
 
 
 def _reserved(text: str) -> tuple[str, int]:
@@ -435,14 +445,50 @@ def synth(
 @main.command()
 @click.argument("model", metavar="MODEL|NET")
 @precision_option
+@click.option(
+    "--table",
+    "tables",
+    multiple=True,
+    default=BUILT_IN[:1],
+    show_default=True,
+    help=f"Technology table: {', '.join(BUILT_IN)} or a csv file; A+B prices by B what A does not; "
+    "given several times, totals stand side by side.",
+)
+@click.option("--node", help="Scale the tables to this node, as 7, HP7 or LP7; with --voltage.")
+@click.option("--voltage", help="Scale the tables to this supply in volts; with --node.")
+@click.option("--accelerator", is_flag=True, help="Memory too: NET on the accelerator that the options below describe.")
+@click.option("--data", help=f"Count the accelerator's effective taps on test images of it: {_DATA_HELP}.")
+@click.option("--images", default=1, show_default=True, help="Test images to count them on, from the first.")
 @click.option("--html", type=PATH, help="Write a report page.")
 @click.option("--csv", type=PATH, help="Write one line per layer and operation.")
 @json_option
 @_exit_codes
-def energy(model: str, precision: str, html: Path | None, csv: Path | None, as_json: bool) -> None:
+@_architecture_options(lanes=16)
+def energy(
+    model: str,
+    precision: str,
+    tables: tuple[str, ...],
+    node: str | None,
+    voltage: str | None,
+    accelerator: bool,
+    architecture: Architecture,
+    data: str | None,
+    images: int,
+    html: Path | None,
+    csv: Path | None,
+    as_json: bool,
+) -> None:
     """Operations and energy of MODEL, or of the quantized network NET, beside the same network as a CNN."""
-    with _spinner("counting"):
-        report = verbs.energy(model, Precision(precision))
+    options = verbs.EnergyOptions(
+        precision=Precision(precision),
+        tables=tables,
+        target=_operating_point(node, voltage),
+        architecture=architecture if accelerator else None,
+        data=data,
+        images=images,
+    )
+    with _bar("counting") as progress:
+        report = verbs.energy(model, options, progress)
         if csv is not None:
             write_csv(report, csv)
         if html is not None:

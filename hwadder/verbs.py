@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
-from energy import EnergyReport, Precision, build_report, count_float, count_integer, horowitz_2014
+from energy import EnergyReport, Precision, build_report, count_float, count_integer, find_table
+from energy.accelerator import AcceleratorCounts
+from energy.scaling import OperatingPoint
+from energy.technology import BUILT_IN
+from hwadder.accelerator_energy import accelerator_counts, count_accelerator
 from hwadder.diagnosis import ToolStatus, diagnose
 from quant import network_file
 from quant.errors import BadInputError
@@ -23,7 +27,7 @@ from quant.quantization_report import LayerReport
 from quant.quantization_report import report as quantization_report
 from quant.quantizer import QuantizerOptions
 from quant.quantizer import quantize as quantize_network
-from rtl.architecture import Architecture, MemoryStyle
+from rtl.architecture import Architecture, Counters, MemoryStyle
 from rtl.counters import predict_counters
 from rtl.design import INDEX_FILE, Design, load_design
 from rtl.driver import LayerCounts
@@ -322,11 +326,54 @@ def first_test_images(dataset: Dataset, count: int) -> NDArray[np.uint8]:
     return dataset.x_test[:count]
 
 
-def energy(model: str, precision: Precision = Precision.FP32) -> EnergyReport:
+@dataclass(frozen=True, slots=True)
+class EnergyOptions:
+    """How a network is priced, and on what.
+
+    Attributes:
+        precision: which rows of the tables price the operations.
+        tables: names of technology tables, or files; the first prices the report, the totals of all stand side by side.
+        target: node and voltage that the tables are scaled to.
+        architecture: of the accelerator that the memory is counted on; None for none.
+        data, images: the test images on which the accelerator's effective taps are counted; no data for none.
+    """
+
+    precision: Precision = Precision.FP32
+    tables: tuple[str, ...] = BUILT_IN[:1]
+    target: OperatingPoint | None = None
+    architecture: Architecture | None = None
+    data: Source | None = None
+    images: int = 1
+
+    def __post_init__(self) -> None:
+        if self.data is not None and self.architecture is None:
+            raise BadInputError("data must be given with --accelerator, on which effective taps are counted, not alone")
+
+
+def energy(model: str, options: EnergyOptions | None = None, progress: Counter = _ignore_count) -> EnergyReport:
     """Count and price the operations of a model by name, or of a quantized network's file."""
+    settings = options or EnergyOptions()
+    first, *others = map(find_table, settings.tables)
     path = Path(model)
+    accelerator = None
     if path.suffix == NETWORK_SUFFIX or path.is_file():
-        workload = count_integer(network_file.load(path))
+        network = network_file.load(path)
+        workload = count_integer(network)
+        if settings.architecture is not None:
+            accelerator = _accelerator(path, network, settings, progress)
+    elif settings.architecture is not None:
+        raise BadInputError(f"network on the accelerator must be a quantized network's file, not {model}")
     else:
         workload = count_float(float_network(model))
-    return build_report(workload, horowitz_2014(), precision)
+    return build_report(
+        workload, first, settings.precision, others=others, target=settings.target, accelerator=accelerator
+    )
+
+
+def _accelerator(path: Path, network: IntegerNetwork, options: EnergyOptions, progress: Counter) -> AcceleratorCounts:
+    assert options.architecture is not None
+    if options.data is None:
+        return count_accelerator(network, options.architecture)
+    architecture = replace(options.architecture, counters=Counters.FULL)
+    result = profile(path, options.data, options.images, architecture, progress)
+    return accelerator_counts(network, result.program, result.counts, result.images)
