@@ -284,7 +284,7 @@ def _forget(options: FlowOptions, step: FlowStep) -> None:
 
 
 def _energy(options: FlowOptions) -> EnergyReport:
-    return verbs.energy(str(options.network), verbs.EnergyOptions(options.precision))
+    return verbs.energy(str(options.network), options.precision)
 
 
 def _summary(options: FlowOptions, mismatch: str | None = None) -> FlowSummary:

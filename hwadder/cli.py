@@ -22,7 +22,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from energy import Precision, terminal_report, write_csv, write_page
+from energy import Precision, terminal_published, terminal_report, write_csv, write_page
 from energy.scaling import OperatingPoint, parse_operating_point
 from energy.technology import BUILT_IN
 from hwadder import verbs
@@ -57,11 +57,27 @@ P = ParamSpec("P")
 
 PATH = click.Path(path_type=Path)
 _DATA_HELP = "mnist, a CIFAR python-batches folder, an image folder, or an .npz file"
-_MODEL_HELP = "lenet5, resnet20, resnet32 or module:function"
+_MODEL_HELP = "lenet5, resnet20, resnet32, vgg-small, ... (-cnn for its CNN twin), or module:function"
 _PIPE_COLUMNS = 120
 """Width of tables that go to a file or a pipe: wide enough that no figure is cut."""
 
 data_option = click.option("--data", required=True, help=_DATA_HELP)
+
+
+class ShapeType(click.ParamType[tuple[int, int, int]]):
+    """Three positive integers separated by commas."""
+
+    name = "C,H,W"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int, int]:
+        """The three integers of the text `value`."""
+        parts = str(value).split(",")
+        if len(parts) != 3 or not all(part.isdigit() and int(part) > 0 for part in parts):
+            self.fail(f"shape must be three positive integers as 3,224,224, not {value}", param, ctx)
+        channels, height, width = map(int, parts)
+        return channels, height, width
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 simulator_option = click.option(
     "--simulator",
@@ -278,7 +294,7 @@ def doctor(as_json: bool) -> None:
 @json_option
 @_exit_codes
 def train(model: str, data: str, out: Path, resume: bool, as_json: bool, **given: float | None) -> None:
-    """Train MODEL (lenet5, resnet20, resnet32 or module:function)."""
+    """Train MODEL (lenet5, resnet20, resnet32 or vgg-small, -cnn for its CNN twin, or module:function)."""
     from hwadder.training import TrainConfig
 
     config = TrainConfig(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
@@ -297,7 +313,7 @@ def train(model: str, data: str, out: Path, resume: bool, as_json: bool, **given
 @json_option
 @_exit_codes
 def evaluate(file: Path, model: str | None, data: str, as_json: bool) -> None:
-    """Top-1 accuracy of FILE, a checkpoint or a quantized network, on the test split."""
+    """Top-1 and top-5 accuracy of FILE, a checkpoint or a quantized network, on the test split."""
     with _bar("evaluating") as progress:
         result = evaluation_json(verbs.evaluate(file, data, model, progress))
     _emit(result if as_json else None, f"{accuracy_text(result)}, {result['kind']}")
@@ -443,7 +459,7 @@ def synth(
 
 
 @main.command()
-@click.argument("model", metavar="MODEL|NET")
+@click.argument("model", metavar="[MODEL|CHECKPOINT|NET]", required=False)
 @precision_option
 @click.option(
     "--table",
@@ -456,6 +472,10 @@ def synth(
 )
 @click.option("--node", help="Scale the tables to this node, as 7, HP7 or LP7; with --voltage.")
 @click.option("--voltage", help="Scale the tables to this supply in volts; with --node.")
+@click.option("--input-shape", type=ShapeType(), help="C,H,W of a module:function that has no input_shape.")
+@click.option("--classes", default=10, show_default=True, help="Classes of a model by name.")
+@click.option("--list-unknown", is_flag=True, help="Only list the operations of MODEL that cannot be counted.")
+@click.option("--published", is_flag=True, help="Only compare every published figure with the counted one.")
 @click.option("--accelerator", is_flag=True, help="Memory too: NET on the accelerator that the options below describe.")
 @click.option("--data", help=f"Count the accelerator's effective taps on test images of it: {_DATA_HELP}.")
 @click.option("--images", default=1, show_default=True, help="Test images to count them on, from the first.")
@@ -465,11 +485,15 @@ def synth(
 @_exit_codes
 @_architecture_options(lanes=16)
 def energy(
-    model: str,
+    model: str | None,
     precision: str,
     tables: tuple[str, ...],
     node: str | None,
     voltage: str | None,
+    input_shape: tuple[int, int, int] | None,
+    classes: int,
+    list_unknown: bool,
+    published: bool,
     accelerator: bool,
     architecture: Architecture,
     data: str | None,
@@ -478,17 +502,32 @@ def energy(
     csv: Path | None,
     as_json: bool,
 ) -> None:
-    """Operations and energy of MODEL, or of the quantized network NET, beside the same network as a CNN."""
-    options = verbs.EnergyOptions(
-        precision=Precision(precision),
-        tables=tables,
-        target=_operating_point(node, voltage),
-        architecture=architecture if accelerator else None,
-        data=data,
-        images=images,
-    )
+    """Operations and energy of MODEL (by name, module:function or checkpoint), or of the quantized network NET, beside
+    the same network as a CNN."""
+    if (model is None) is not published:
+        raise BadInputError("energy must be of a model or --published, not of both or neither")
+    if model is None:
+        with _bar("counting models") as progress:
+            comparisons = verbs.published(progress)
+        _emit(
+            {"published": [each.to_json() for each in comparisons]} if as_json else None,
+            terminal_published(comparisons),
+        )
+        return
+    if list_unknown:
+        unknown = verbs.count_operations(model, input_shape, classes).unknown
+        rows = [(each.operation, each.module, each.times) for each in unknown]
+        _emit(
+            {"unknown": [asdict(each) for each in unknown]} if as_json else None,
+            _table(f"Operations of {model} that are not counted", ("operation", "module", "times"), rows),
+        )
+        return
+    if data is not None and not accelerator:
+        raise BadInputError("data must be given with --accelerator, whose effective taps it shows, not alone")
+    pricing = verbs.Pricing(tables, _operating_point(node, voltage))
+    mapping = verbs.Mapping(architecture, data, images) if accelerator else None
     with _bar("counting") as progress:
-        report = verbs.energy(model, options, progress)
+        report = verbs.energy(model, Precision(precision), input_shape, classes, pricing, mapping, progress)
         if csv is not None:
             write_csv(report, csv)
         if html is not None:

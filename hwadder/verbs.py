@@ -6,12 +6,21 @@ import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
-from energy import EnergyReport, Precision, build_report, count_float, count_integer, find_table
+from energy import (
+    Comparison,
+    EnergyReport,
+    Precision,
+    build_report,
+    compare_published,
+    count_integer,
+    find_table,
+    published_models,
+)
 from energy.accelerator import AcceleratorCounts
 from energy.scaling import OperatingPoint
 from energy.technology import BUILT_IN
@@ -21,7 +30,7 @@ from quant import network_file
 from quant.errors import BadInputError
 from quant.files import replacing_file, replacing_folder, require_file
 from quant.float_network import FloatNetwork
-from quant.golden import classify, encode, trace
+from quant.golden import encode, logits, trace
 from quant.integer_network import IntegerNetwork
 from quant.quantization_report import LayerReport
 from quant.quantization_report import report as quantization_report
@@ -44,6 +53,7 @@ from sim.tools import Simulator, require_simulator
 if TYPE_CHECKING:
     from torch import nn
 
+    from hwadder.counting import TorchCount
     from hwadder.data import Dataset
     from hwadder.training import TrainConfig, TrainResult
 
@@ -66,22 +76,29 @@ def _ignore_count(_done: int, _total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Top-1 accuracy on the test split.
+    """Top-1 and top-5 accuracy on the test split.
 
     Attributes:
         kind: `float` for a checkpoint, `integer` for a quantized network.
         correct: images classified rightly.
         images: images of the test split.
+        top5_correct: images whose class is among the five largest logits; None for networks of fewer than six classes.
     """
 
     kind: str
     correct: int
     images: int
+    top5_correct: int | None = None
 
     @property
     def accuracy(self) -> float:
         """Fraction of the images classified rightly."""
         return self.correct / self.images
+
+    @property
+    def top5_accuracy(self) -> float | None:
+        """Fraction of the images whose class is among the five largest logits."""
+        return None if self.top5_correct is None else self.top5_correct / self.images
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,27 +187,34 @@ def train(
 
 
 def evaluate(file: Path, data: Source, model: str | None = None, progress: Counter = _ignore_count) -> Evaluation:
-    """Top-1 accuracy of a checkpoint (float; needs `model`) or of a quantized network (integer) on the test split."""
+    """Accuracy of a checkpoint (float; needs `model`) or of a quantized network (integer) on the test split."""
     require_file(file, "checkpoint or network file")
     if is_network_file(file):
         return evaluate_network(network_file.load(file), _loaded(data), progress)
     if model is None:
         raise BadInputError(f"model of a checkpoint must be named with --model, not left out: {file}")
-    from hwadder.accuracy import evaluate_float
+    from hwadder.accuracy import float_logits
 
     dataset = _loaded(data)
-    correct, images = evaluate_float(_loaded_model(file, model, dataset.num_classes), dataset)
-    return Evaluation("float", correct, images)
+    batches = float_logits(_loaded_model(file, model, dataset.num_classes), dataset)
+    return _evaluation("float", batches, dataset, progress)
 
 
 def evaluate_network(network: IntegerNetwork, dataset: Dataset, progress: Counter = _ignore_count) -> Evaluation:
-    """Top-1 accuracy of the golden model on the test split."""
-    correct = done = 0
-    for classes in classify(network, dataset.x_test):
-        correct += int((classes == dataset.y_test[done : done + len(classes)]).sum())
-        done += len(classes)
-        progress(done, len(dataset.x_test))
-    return Evaluation("integer", correct, len(dataset.x_test))
+    """Accuracy of the golden model on the test split."""
+    return _evaluation("integer", logits(network, dataset.x_test), dataset, progress)
+
+
+def _evaluation(kind: str, batches: Iterable[NDArray[Any]], dataset: Dataset, progress: Counter) -> Evaluation:
+    from hwadder.accuracy import label_ranks
+
+    ranks: list[int] = []
+    for batch in batches:
+        classes = batch.shape[1]
+        ranks += label_ranks(batch, dataset.y_test[len(ranks) : len(ranks) + len(batch)]).tolist()
+        progress(len(ranks), len(dataset.y_test))
+    top5 = sum(rank < 5 for rank in ranks) if classes > 5 else None
+    return Evaluation(kind, ranks.count(0), len(ranks), top5)
 
 
 def quantize(
@@ -326,54 +350,118 @@ def first_test_images(dataset: Dataset, count: int) -> NDArray[np.uint8]:
     return dataset.x_test[:count]
 
 
+def count_operations(model: str, input_shape: tuple[int, int, int] | None = None, num_classes: int = 10) -> TorchCount:
+    """Operations of a model by name or of a checkpoint of one that ships, with those that no rule counts.
+
+    `input_shape` is the (C, H, W) of a user's model that has no attribute of this name. Nothing is computed: the
+    weights of a model that ships are never made.
+    """
+    import torch
+
+    from hwadder.counting import count_torch
+    from hwadder.models import build_model
+    from hwadder.models import input_shape as shape_of
+
+    path = Path(model)
+    if path.is_file():
+        built, name = _model_of_checkpoint(path)
+    elif ":" in model:
+        built, name = build_model(model, image_shape=input_shape), model.rpartition(":")[2]
+    else:
+        with torch.device("meta"):
+            built, name = build_model(model, num_classes), model
+    return count_torch(built, input_shape or shape_of(built), name)
+
+
+def _model_of_checkpoint(path: Path) -> tuple[nn.Module, str]:
+    """The model that ships whose entries a checkpoint holds, on meta tensors, and its name."""
+    import torch
+
+    from hwadder.checkpoint import fitted, read_state_dict
+    from hwadder.models import MODEL_NAMES, build_model
+
+    state = read_state_dict(path)
+    # Entries called `weight` fit a model of adders too, as some checkpoints call its weights; its twin is likelier.
+    kinds = ("", "-cnn") if any(entry.endswith(".adder") for entry in state) else ("-cnn", "")
+    for name in (base + kind for kind in kinds for base in MODEL_NAMES):
+        for num_classes in (10, 100, 1000):
+            with torch.device("meta"):
+                model = build_model(name, num_classes)
+            try:
+                fitted(state, model, path)
+            except BadInputError:
+                continue
+            return model, name
+    raise BadInputError(f"checkpoint to count must be of a model that ships ({', '.join(MODEL_NAMES)}), not {path}")
+
+
 @dataclass(frozen=True, slots=True)
-class EnergyOptions:
-    """How a network is priced, and on what.
+class Pricing:
+    """What operations and accesses are priced with.
 
     Attributes:
-        precision: which rows of the tables price the operations.
         tables: names of technology tables, or files; the first prices the report, the totals of all stand side by side.
-        target: node and voltage that the tables are scaled to.
-        architecture: of the accelerator that the memory is counted on; None for none.
-        data, images: the test images on which the accelerator's effective taps are counted; no data for none.
+        point: node and voltage that the tables are scaled to.
     """
 
-    precision: Precision = Precision.FP32
     tables: tuple[str, ...] = BUILT_IN[:1]
-    target: OperatingPoint | None = None
-    architecture: Architecture | None = None
+    point: OperatingPoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """The accelerator that a network's memory is counted on, and the test images that show its effective taps."""
+
+    architecture: Architecture
     data: Source | None = None
     images: int = 1
 
-    def __post_init__(self) -> None:
-        if self.data is not None and self.architecture is None:
-            raise BadInputError("data must be given with --accelerator, on which effective taps are counted, not alone")
+
+_PLAIN = Pricing()
 
 
-def energy(model: str, options: EnergyOptions | None = None, progress: Counter = _ignore_count) -> EnergyReport:
-    """Count and price the operations of a model by name, or of a quantized network's file."""
-    settings = options or EnergyOptions()
-    first, *others = map(find_table, settings.tables)
+def energy(
+    model: str,
+    precision: Precision = Precision.FP32,
+    input_shape: tuple[int, int, int] | None = None,
+    num_classes: int = 10,
+    pricing: Pricing = _PLAIN,
+    mapping: Mapping | None = None,
+    progress: Counter = _ignore_count,
+) -> EnergyReport:
+    """Count and price the operations of a model by name, of a checkpoint, or of a quantized network's file."""
+    first, *others = map(find_table, pricing.tables)
     path = Path(model)
     accelerator = None
-    if path.suffix == NETWORK_SUFFIX or path.is_file():
+    if path.suffix == NETWORK_SUFFIX or (path.is_file() and is_network_file(path)):
         network = network_file.load(path)
         workload = count_integer(network)
-        if settings.architecture is not None:
-            accelerator = _accelerator(path, network, settings, progress)
-    elif settings.architecture is not None:
+        if mapping is not None:
+            accelerator = _on_accelerator(path, network, mapping, progress)
+    elif mapping is not None:
         raise BadInputError(f"network on the accelerator must be a quantized network's file, not {model}")
     else:
-        workload = count_float(float_network(model))
-    return build_report(
-        workload, first, settings.precision, others=others, target=settings.target, accelerator=accelerator
-    )
+        from hwadder.counting import require_known
+
+        workload = require_known(count_operations(model, input_shape, num_classes))
+    return build_report(workload, first, precision, others=others, target=pricing.point, accelerator=accelerator)
 
 
-def _accelerator(path: Path, network: IntegerNetwork, options: EnergyOptions, progress: Counter) -> AcceleratorCounts:
-    assert options.architecture is not None
-    if options.data is None:
-        return count_accelerator(network, options.architecture)
-    architecture = replace(options.architecture, counters=Counters.FULL)
-    result = profile(path, options.data, options.images, architecture, progress)
+def _on_accelerator(path: Path, network: IntegerNetwork, mapping: Mapping, progress: Counter) -> AcceleratorCounts:
+    if mapping.data is None:
+        return count_accelerator(network, mapping.architecture)
+    architecture = replace(mapping.architecture, counters=Counters.FULL)
+    result = profile(path, mapping.data, mapping.images, architecture, progress)
     return accelerator_counts(network, result.program, result.counts, result.images)
+
+
+def published(progress: Counter = _ignore_count) -> tuple[Comparison, ...]:
+    """Every figure that a paper prints of a model that ships, beside the counted one."""
+    names = published_models()
+    comparisons: list[Comparison] = []
+    for done, name in enumerate(names, 1):
+        # The papers' models with products at both ends are their ImageNet models.
+        workload = count_operations(name, num_classes=1000 if name.endswith("-inner") else 10).workload
+        comparisons += compare_published(workload)
+        progress(done, len(names))
+    return tuple(comparisons)

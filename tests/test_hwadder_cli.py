@@ -155,7 +155,12 @@ def test_an_unsupported_layer() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("lenet6", "model must be lenet5, resnet20, resnet32 or module:function, not 'lenet6'"),
+        (
+            "lenet6",
+            "model must be one of lenet5, resnet20, resnet32, vgg-small, resnet18, resnet50, deit-tiny, deit-small, "
+            "deit-base, vdsr-x2, vdsr-x3, vdsr-x4, edsr-x2, edsr-x3, edsr-x4, each with -cnn for its twin, or "
+            "module:function, not 'lenet6'",
+        ),
         (
             "tiny_user_model:absent",
             "model tiny_user_model:absent must be importable and callable, not raise AttributeError: "
@@ -407,8 +412,9 @@ def test_results_as_json() -> None:
     assert evaluation["kind"] == "float"
     assert evaluation["images"] == 10
     integer = told(run("evaluate", "tiny.hwn", "--data", "data.npz", "--json"))
-    assert set(integer) == {"accuracy", "images", "kind", "correct"}
+    assert set(integer) == {"kind", "images", "correct", "accuracy", "top5_correct", "top5_accuracy"}
     assert integer["kind"] == "integer"
+    assert integer["top5_correct"] is None  # of three classes
     assert integer["accuracy"] == integer["correct"] / 10  # type: ignore[operator]
 
     quantization = told(run(*quantize_into("new.hwn"), "--json"))
