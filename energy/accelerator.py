@@ -152,10 +152,19 @@ class LevelEnergy:
 
 @dataclass(frozen=True, slots=True)
 class AcceleratorReport:
-    """Counts and the table that prices them; integers of the accelerator's own widths."""
+    """Counts and the table that prices them; integers of the accelerator's own widths.
+
+    Raises BadInputError where the table lacks a row that the lanes' operations need.
+    """
 
     counts: AcceleratorCounts
     table: TechnologyTable
+
+    def __post_init__(self) -> None:
+        # A table without a row for the lanes is refused here, before anything is written.
+        for layer in self.counts.layers:
+            for work in layer.work.values():
+                self._operations_pj(work.taps)
 
     @property
     def has_gates(self) -> bool:

@@ -395,7 +395,9 @@ def _tracked(model: nn.Module, mode: _CountingMode) -> Iterator[None]:
         name = path or type(model).__name__
         handles += [
             module.register_forward_pre_hook(lambda module, _inputs, name=name: mode.enter(name, module)),
-            module.register_forward_hook(lambda module, inputs, output, name=name: mode.leave(name, module, inputs, output)),
+            module.register_forward_hook(
+                lambda module, inputs, output, name=name: mode.leave(name, module, inputs, output)
+            ),
         ]
     try:
         yield
