@@ -99,12 +99,15 @@ def _dominance(report: AcceleratorReport) -> str:
     """The honest sentence: what is left of the saving where memory dominates."""
     adder, multiplier = report.energy(Lanes.ADDER), report.energy(Lanes.MULTIPLIER)
     operations = multiplier.operations.low_pj / adder.operations.low_pj
-    text = (
-        f"Memory takes {_percents(adder.memory, adder.total)} of the adder array's energy. Multipliers in the lanes "
-        f"take {ratio_text(operations)} the energy of the adders in operations, and with all levels "
-        f"{_ratios_text(report.ratio(Lanes.MULTIPLIER))} where every access stays, "
-        f"{_ratios_text(report.ratio(Lanes.ONE_PASS))} where they also compute the dot-product layers in one pass."
-    )
+    text = f"Multipliers in the lanes take {ratio_text(operations)} the energy of the adders in operations"
+    if Level.SRAM in report.unpriced:
+        text += ". This table has no price for SRAM, so what follows leaves out what may well be the larger part."
+    else:
+        text += (
+            f", and with all levels {_ratios_text(report.ratio(Lanes.MULTIPLIER))} where every access stays, "
+            f"{_ratios_text(report.ratio(Lanes.ONE_PASS))} where they also compute the dot-product layers in one pass. "
+            f"Memory takes {_percents(adder.memory, adder.total)} of the adder array's energy."
+        )
     if adder.memory.low_pj > adder.operations.high_pj:
         text += " Memory dominates: what is saved there counts for more than which lanes compute."
     if not report.has_gates:
@@ -122,14 +125,15 @@ def _dominance(report: AcceleratorReport) -> str:
 
 
 def _method(report: AcceleratorReport) -> str:
-    unpriced = "".join(f" {str(level).capitalize()} have no price in this table." for level in report.unpriced)
+    levels = ", ".join(report.unpriced)
+    unpriced = f" Counted, but without a price in this table: {levels}." if levels else ""
     loading = total(report.traffic_energy(each) or NOTHING for each in report.counts.loading)
+    once = "" if Level.DRAM in report.unpriced else f", which takes {_energy_text(loading)}"
     return (
         "Accesses are those that the accelerator's counters show, for one image. Where a memory is wider than 64 bits "
         "the low end takes it as arrays of 64 bits side by side, the high end as one array as the design has it; for "
-        "DRAM they are the source's range. DRAM holds the image and the results; loading the program from it "
-        f"takes {_energy_text(loading)} once, which no figure contains."
-        f"{unpriced}"
+        "DRAM they are the source's range. DRAM holds the image and the results; no figure contains the one loading of "
+        f"the program from it{once}.{unpriced}"
     )
 
 
@@ -140,11 +144,12 @@ def _levels(report: AcceleratorReport) -> Table:
         for lanes in Lanes
     ]
     scale, unit = own_unit(max(energy.total.high_pj for _, energy in energies))
+    has_memory = Level.SRAM not in report.unpriced
     rows = tuple(
-        (name, *_level_cells(report, energy, scale), _percents(energy.memory, energy.total))
+        (name, *_level_cells(report, energy, scale), *((_percents(energy.memory, energy.total),) if has_memory else ()))
         for name, energy in energies
     )
-    numeric = (*_level_headings(report, unit), "memory")
+    numeric = (*_level_headings(report, unit), *(("memory",) if has_memory else ()))
     return Table(("lanes", *numeric), rows, numeric=numeric, caption="Energy of one image by level")
 
 

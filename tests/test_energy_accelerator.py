@@ -160,18 +160,23 @@ def test_what_people_read() -> None:
     text = shown(energy_report())
     # Operations 211 pJ for adders, 331 for multipliers; memory 17,625 to 30,759 of 17,836 to 30,970.
     for expected in (
-        "An array of 2 x 4 lanes. Memory takes 99 % of the adder array's energy.",
-        "Multipliers in the lanes take 1.57× the energy of the adders in operations, and with all levels 1.00× to "
-        "1.01× where every access stays, 0.85× to 0.88× where they also compute the dot-product layers in one pass.",
+        "An array of 2 x 4 lanes. Multipliers in the lanes take 1.57× the energy of the adders in operations, and with "
+        "all levels 1.00× to 1.01× where every access stays, 0.85× to 0.88× where they also compute the dot-product "
+        "layers in one pass. Memory takes 99 % of the adder array's energy.",
         "Memory dominates: what is saved there counts for more than which lanes compute.",
         "On 2 images 25.0 % of the adder layers' taps have both operands other than 0; ideal gates for the others "
         "bring operations from 211.00 pJ to 113.50 pJ, all levels together to 99 to 100 % of what they were.",
-        "loading the program from it takes 10.65–21.30 µJ once, which no figure contains. Registers have no price",
+        "no figure contains the one loading of the program from it, which takes 10.65–21.30 µJ. Counted, but without a "
+        "price in this table: registers.",
         "4096 words of 128 bits, 64 KB │ interpolated, width in proportion",
         "4 of 512 words of 8 bits, 512 B │ held at the smallest, width in proportion",
         "adders, zeros gated",
     ):
         assert expected in text
+    aladdin = shown(energy_report(2, find_table("aladdin-40nm")))
+    assert "This table has no price for SRAM, so what follows leaves out what may well be the larger part." in aladdin
+    assert "Counted, but without a price in this table: SRAM, DRAM." in aladdin
+    assert "Memory takes" not in aladdin
     ungated = shown(energy_report(images=0))
     assert "zeros gated" not in ungated
     assert "other than 0" not in ungated
