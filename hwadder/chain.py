@@ -204,7 +204,7 @@ class _Flow:
         if {FlowStep.TRAIN, FlowStep.EVALUATE, FlowStep.QUANTIZE, FlowStep.SIMULATE}.intersection(steps):
             from hwadder.data import load_dataset
 
-            self.dataset = load_dataset(options.data)
+            self.dataset = load_dataset(options.data, verbs.image_shape(options.model))
             if FlowStep.SIMULATE in steps:
                 verbs.first_test_images(self.dataset, options.images)
         try:

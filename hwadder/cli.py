@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec
@@ -45,8 +47,10 @@ from hwadder.results import (
     synthesis_json,
     synthesis_rows,
     training_json,
+    training_text,
 )
 from hwadder.synthesis_record import keep_synthesis
+from hwadder.train_config import read_table, settings
 from quant.errors import BadInputError, MismatchError, MissingToolError
 from quant.quantizer import QuantizerOptions
 from rtl.architecture import Architecture, Counters, LaneForm, MemoryStyle
@@ -93,6 +97,18 @@ precision_option = click.option(
     show_default=True,
     help="Which rows of the table price the operations.",
 )
+
+
+def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
+    """One option for each setting of training; those not given are None."""
+    for name, (kind, meaning) in reversed([*settings().items()]):
+        flag = f"--{name.replace('_', '-')}"
+        if kind is bool:
+            command = click.option(f"{flag}/--no-{flag[2:]}", default=None, help=meaning)(command)
+        else:
+            choice = click.Choice([str(each) for each in kind]) if issubclass(kind, StrEnum) else kind
+            command = click.option(flag, type=choice, help=meaning)(command)
+    return command
 
 
 def _architecture_options(lanes: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -286,24 +302,50 @@ def doctor(as_json: bool) -> None:
 @click.option(
     "--out", required=True, type=PATH, help="Checkpoint of the best epoch; the last, a log and curves go beside."
 )
-@click.option("--epochs", type=int, help="Number of epochs.")
-@click.option("--batch-size", type=int, help="Images a step.")
-@click.option("--learning-rate", type=float, help="Of the cosine schedule's start.")
-@click.option("--seed", type=int, help="Of initial weights, order and augmentation.")
-@click.option("--resume", is_flag=True, help="Go on from OUT.last.")
+@click.option("--config", "config_file", type=PATH, help="TOML file of settings, named as the options below with _.")
+@click.option("--resume", is_flag=True, help="Go on from OUT.last, with its settings.")
+@click.option("--stop-after", type=float, metavar="MINUTES", help="Stop then, ready to be resumed.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where to train; auto is CUDA where there is one.",
+)
+@click.option("--tensorboard", type=PATH, metavar="DIR", help="Write TensorBoard's files there.")
+@_setting_options
 @json_option
 @_exit_codes
-def train(model: str, data: str, out: Path, resume: bool, as_json: bool, **given: float | None) -> None:
+def train(
+    model: str,
+    data: str,
+    out: Path,
+    config_file: Path | None,
+    resume: bool,
+    stop_after: float | None,
+    device: str,
+    tensorboard: Path | None,
+    as_json: bool,
+    **given: object,
+) -> None:
     """Train MODEL (lenet5, resnet20, resnet32 or vgg-small, -cnn for its CNN twin, or module:function)."""
-    from hwadder.training import TrainConfig
+    from hwadder.distributed import first_process
+    from hwadder.training import Device, TrainRun
 
-    config = TrainConfig(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    result = verbs.train(model, data, out, config, resume=resume)
-    best = result.best
-    _emit(
-        training_json(result) if as_json else None,
-        f"{out}: best epoch {best.epoch} with {best.validation_accuracy:.2%} of the validation images right",
+    changes = {} if config_file is None else read_table(config_file)
+    changes |= {name: value for name, value in given.items() if value is not None}
+    is_first = first_process()
+    run = TrainRun(
+        out,
+        resume=resume,
+        stop_after_minutes=math.inf if stop_after is None else stop_after,
+        device=Device(device),
+        tensorboard=tensorboard,
+        progress=is_first,
     )
+    result = verbs.train(model, data, run, changes, lambda text: click.echo(text, err=True) if is_first else None)
+    if is_first:
+        _emit(training_json(result) if as_json else None, training_text(result))
 
 
 @main.command()
@@ -525,7 +567,7 @@ def energy(
     if data is not None and not accelerator:
         raise BadInputError("data must be given with --accelerator, whose effective taps it shows, not alone")
     pricing = verbs.Pricing(tables, _operating_point(node, voltage))
-    mapping = verbs.Mapping(architecture, data, images) if accelerator else None
+    mapping = verbs.OnAccelerator(architecture, data, images) if accelerator else None
     with _bar("counting") as progress:
         report = verbs.energy(model, Precision(precision), input_shape, classes, pricing, mapping, progress)
         if csv is not None:

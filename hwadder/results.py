@@ -30,8 +30,25 @@ QUANTIZATION_HEADINGS = (
 
 
 def training_json(result: TrainResult) -> Record:
-    """The best epoch, and how many there were."""
-    return {"checkpoint": str(result.checkpoint), "epochs": len(result.log), "best": asdict(result.best)}
+    """The epoch of the checkpoint, how many there were, and whether all are done."""
+    return {
+        "checkpoint": str(result.checkpoint),
+        "epochs": len(result.log),
+        "best": None if result.best is None else asdict(result.best),
+        "finished": result.finished,
+    }
+
+
+def training_text(result: TrainResult) -> str:
+    """What became of a training run, and what to do with one that was stopped."""
+    best, out = result.best, result.checkpoint
+    if best is None:
+        text = f"{out}: not written before the first epoch's end"
+    elif best.validation_accuracy is None:
+        text = f"{out}: epoch {best.epoch}, without validation"
+    else:
+        text = f"{out}: best epoch {best.epoch} with {best.validation_accuracy:.2%} of the validation images right"
+    return text if result.finished else f"{text}; stopped, the same command goes on with --resume"
 
 
 def evaluation_json(result: Evaluation) -> Record:

@@ -1,7 +1,7 @@
 """The adder layer as its definition reads, in plain torch: for every device and type that has no kernels.
 
 Patches are unfolded for a few images at a time and each filter is subtracted from all of them, so that no tensor of
-(filters x taps x positions) is ever held. A kernel is 20 to 40 times as fast (docs/performance.md).
+(filters x taps x positions) is ever held. Kernels are more than ten times as fast (docs/performance.md).
 """
 
 from __future__ import annotations

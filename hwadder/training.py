@@ -1,265 +1,319 @@
-"""Training an adder network with the reference's recipe: SGD with momentum under one cosine of the learning rate."""
+"""Training a network: SGD with momentum under one cosine of the learning rate, on one process or on several.
+
+A step's images are split into parts, as many to each process as it accumulates. Each part has its own random numbers,
+decided by the seed, the epoch, the step and the part alone: so a run goes on from any step bit for bit, and two
+processes draw what one process draws in two passes. The gradients of all parts are summed raw, and only then rescaled
+layer by layer (`hwadder.layers`), so the adaptive learning rate sees the gradient of the whole step.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import math
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
 
-from hwadder.accuracy import predict, require_fit
+from hwadder.accuracy import require_fit
+from hwadder.augmentation import augmented
+from hwadder.batches import Indices, LabelledImages
 from hwadder.checkpoint import read_archive, save_checkpoint
 from hwadder.data import Dataset, every_nth_of_class, normalised
+from hwadder.distributed import Processes, joined_processes, local_rank
+from hwadder.image_files import ImageFiles, RandomCrop
+from hwadder.layers import Adder2d, AdderLinear, leave_gradients_raw, rescale_gradients
 from hwadder.models import adders_without_batch_norm
+from hwadder.train_config import FloatFormat, TrainConfig, changed
+from hwadder.training_log import EpochRecord, best_epoch, open_tensorboard, write_curves, write_log, write_tensorboard
 from quant.errors import BadInputError
-from quant.files import replacing_file
+from quant.files import remove_leftovers
 
-_LEAST = {
-    "epochs": 1,
-    "batch_size": 2,
-    "shift_pixels": 0,
-    "rotate_degrees": 0,
-    "scale_fraction": 0,
-    "warp_pixels": 0,
-    "validation_every": 2,
-    "threads": 1,
-}
+_AUTOCAST = {FloatFormat.FP32: torch.float32, FloatFormat.BF16: torch.bfloat16, FloatFormat.FP16: torch.float16}
+_STEPS_BETWEEN_CHECKS = 32
+"""Reading the loss waits for a GPU, so that a loss gone wrong is looked for now and then only."""
+_SECONDS_BETWEEN_DRAWINGS = 60
+
+
+class Device(StrEnum):
+    """Where training runs; `auto` is CUDA where there is one."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
 
 
 @dataclass(frozen=True, slots=True)
-class TrainConfig:
-    """What decides a training run; the defaults are those of the shipped LeNet5.
+class TrainRun:
+    """What a run does beside computing, none of which changes the weights it ends with.
 
-    One image in `validation_every` of each class is split from the training images to choose the best epoch. The CIFAR
-    recipe of the reference is 400 epochs from 0.1 in batches of 256, shifts of 4 pixels, flips, no other deformation.
-    With one of `threads` the weights come out the same to the last bit however many cores there are; with more, torch
-    splits its sums otherwise.
+    Attributes:
+        out: the best epoch's checkpoint; `out`.last, `out`.csv and `out`.png stand beside it.
+        resume: go on from `out`.last.
+        stop_after_minutes: stop then, ready to be resumed.
+        device: where to run. Another device, or number of processes, rounds otherwise.
+        tensorboard: folder for TensorBoard's files.
+        progress: show a bar on stderr.
     """
 
-    epochs: int = 100
-    batch_size: int = 64
-    learning_rate: float = 0.05
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    shift_pixels: int = 2
-    rotate_degrees: float = 12.0
-    scale_fraction: float = 0.12
-    warp_pixels: float = 0.5
-    flip: bool = False
-    validation_every: int = 10
-    seed: int = 0
-    threads: int = 1
+    out: Path
+    resume: bool = False
+    stop_after_minutes: float = math.inf
+    device: Device = Device.AUTO
+    tensorboard: Path | None = None
+    progress: bool = True
 
     def __post_init__(self) -> None:
-        for name, least in _LEAST.items():
-            if getattr(self, name) < least:
-                raise BadInputError(f"{name} must be at least {least}, not {getattr(self, name)}")
-        if not self.scale_fraction < 1:
-            raise BadInputError(f"scale_fraction must be less than 1, not {self.scale_fraction}")
-        if not 0 < self.learning_rate < math.inf:
-            raise BadInputError(f"learning_rate must be positive and finite, not {self.learning_rate}")
-        if not 0 <= self.momentum < 1:
-            raise BadInputError(f"momentum must be in [0, 1), not {self.momentum}")
-        if not 0 <= self.weight_decay < math.inf:
-            raise BadInputError(f"weight_decay must be at least 0 and finite, not {self.weight_decay}")
+        if not self.stop_after_minutes > 0:
+            raise BadInputError(f"stop_after_minutes must be positive, not {self.stop_after_minutes}")
 
-
-@dataclass(frozen=True, slots=True)
-class EpochRecord:
-    """One line of the log: mean loss and share of right answers, over the epoch and on the validation images."""
-
-    epoch: int
-    learning_rate: float
-    train_loss: float
-    train_accuracy: float
-    validation_loss: float
-    validation_accuracy: float
+    @property
+    def last(self) -> Path:
+        """The file to resume from."""
+        return self.out.with_name(self.out.name + ".last")
 
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """The best epoch, chosen by validation accuracy and then validation loss, and the whole log."""
+    """The checkpoint, its epoch, the whole log, and whether training came to its end or was stopped.
+
+    `best` is chosen by validation accuracy and then validation loss; it is the last epoch where no images are held out,
+    and None (and the checkpoint not there yet) where a run was stopped before.
+    """
 
     checkpoint: Path
-    best: EpochRecord
+    best: EpochRecord | None
     log: tuple[EpochRecord, ...]
+    finished: bool
 
 
-def train(
-    config: TrainConfig, dataset: Dataset, model: nn.Module, out: Path, resume: bool = False, progress: bool = True
-) -> TrainResult:
-    """Train `model` in place on the training split and write the best epoch's state dict to `out`.
+def train(config: TrainConfig, dataset: Dataset, model: nn.Module, run: TrainRun) -> TrainResult:
+    """Train `model` in place on the training split and write the best epoch's state dict to `run.out`.
 
     Beside it `out`.last (everything needed to resume), `out`.csv (the log) and `out`.png (its curves), each replaced
-    whole after every epoch. With `resume` the run goes on from `out`.last, bit for bit as if never stopped. The test
-    split is not touched. Progress goes to stderr. Raises BadInputError when model, data and files do not fit, and when
-    the loss stops being finite.
+    whole: after every epoch, `out`.last also within, `out`.png every minute. With `run.resume` the run goes on from
+    `out`.last, bit for bit as if never stopped. The test split is not touched. Progress goes to stderr. Raises
+    BadInputError when model, data, machine and files do not fit, and when the loss stops being finite.
     """
-    require_fit(model, dataset)
-    adders_without_batch_norm(model)
-    validation = every_nth_of_class(dataset.y_train, config.validation_every)
-    if validation.sum() == 0 or (~validation).sum() < 2:
+    device = _torch_device(run.device)
+    with joined_processes(device) as processes:
+        training_images, validation_images = _split(config, dataset, processes)
+        model.to(device)
+        require_fit(model, dataset)
+        adders_without_batch_norm(model)
+        if config.sync_batch_norm:
+            if device.type != "cuda":
+                raise BadInputError("sync_batch_norm must be false without CUDA, not true")
+            nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+        cuda_devices = [device] if device.type == "cuda" else []
+        # The caller's random numbers are left alone.
+        with torch.random.fork_rng(devices=cuda_devices), _threads(config.threads), _raw_gradients(model):
+            trainer = _Trainer(config, dataset, (training_images, validation_images), model, device, processes)
+            return _Loop(trainer, run).result()
+
+
+def stored_config(last: Path) -> TrainConfig:
+    """The configuration of the run that wrote a resume file."""
+    return changed(TrainConfig(), _read_resume_file(last)["config"], str(last))
+
+
+def cosine_learning_rate(config: TrainConfig, epoch: int) -> float:
+    """`learning_rate / 2 * (1 + cos(pi * e / end))`, e being `epoch`, counted from 0, on from `cosine_from`, and `end`
+    the number after the last epoch's (the reference's schedule: e from 1 to 399, end 400)."""
+    share = (epoch + config.cosine_from) / (config.epochs + config.cosine_from)
+    return config.learning_rate / 2 * (1 + math.cos(math.pi * share))
+
+
+def _torch_device(device: Device) -> torch.device:
+    has_cuda = torch.cuda.is_available()
+    if device is Device.CUDA and not has_cuda:
+        raise BadInputError("device must be cpu where torch finds no CUDA, not cuda")
+    if device is Device.CPU or not has_cuda:
+        return torch.device("cpu")
+    chosen = torch.device("cuda", local_rank())
+    torch.cuda.set_device(chosen)
+    return chosen
+
+
+def _split(config: TrainConfig, dataset: Dataset, processes: Processes) -> tuple[Indices, Indices]:
+    """Indices of the training images and of those held out to choose the best epoch."""
+    held_out = np.zeros(len(dataset.y_train), dtype=np.bool_)
+    if config.validation_every:
+        held_out = every_nth_of_class(dataset.y_train, config.validation_every)
+    if (config.validation_every and not held_out.any()) or (~held_out).sum() < 2:
         raise BadInputError(
             f"training images of {dataset.name} must be at least {config.validation_every} of a class, "
-            f"not {len(validation)} in all"
+            f"not {len(held_out)} in all"
         )
-    # All random numbers come from one stream, whose state is part of the resume file; the caller's is left alone.
-    with torch.random.fork_rng(devices=[]), _threads(config.threads):
-        torch.manual_seed(config.seed)
-        run = _Run(config, dataset, validation, model)
-        last = out.with_name(out.name + ".last")
-        log = run.restored(last) if resume else []
-        if not resume:
-            save_checkpoint(last, run.state(log))  # fails here, not after an epoch, where the folder is read-only
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
-            batches_per_epoch = len(run.batch_starts)
-            task = bar.add_task("training", total=config.epochs * batches_per_epoch)
-            bar.update(task, completed=len(log) * batches_per_epoch)
-            for epoch in range(len(log), config.epochs):
-                log.append(run.epoch(epoch, lambda: bar.advance(task)))
-                record = log[-1]
-                bar.update(task, description=f"epoch {epoch + 1}: validation {record.validation_accuracy:.2%}")
-                if record is _best(log):
-                    save_checkpoint(out, model.state_dict())
-                save_checkpoint(last, run.state(log))
-                _write_log(out, log)
-    return TrainResult(out, _best(log), tuple(log))
+    parts = config.accumulate * processes.count
+    if min(config.batch_size, (~held_out).sum()) < 2 * parts:
+        raise BadInputError(
+            f"batch_size and training images must be at least {2 * parts}, two for each of {parts} parts of a step, "
+            f"not {config.batch_size} and {(~held_out).sum()}"
+        )
+    if config.crop_area < 1 and not isinstance(dataset.x_train, ImageFiles):
+        raise BadInputError(f"crop_area must be 1 for images of one size, like those of {dataset.name}, not less")
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
 @contextlib.contextmanager
 def _threads(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    if count:
+        torch.set_num_threads(count)
     try:
         yield
     finally:
         torch.set_num_threads(before)
 
 
-def cosine_learning_rate(initial: float, epoch: int, epochs: int) -> float:
-    """`initial / 2 * (1 + cos(pi * epoch / epochs))`, epochs counted from 0 (the reference's schedule)."""
-    return initial / 2 * (1 + math.cos(math.pi * epoch / epochs))
+@contextlib.contextmanager
+def _raw_gradients(model: nn.Module) -> Iterator[None]:
+    leave_gradients_raw(model)
+    try:
+        yield
+    finally:
+        for layer in model.modules():
+            if isinstance(layer, Adder2d | AdderLinear):
+                layer.rescales_in_backward = True
 
 
-def augmented(images: Tensor, config: TrainConfig) -> Tensor:
-    """uint8 images (N, C, H, W), each moved, turned, scaled and mirrored at random within the configuration's bounds;
-    black moves in."""
-    count, _, height, width = images.shape
-    if config.rotate_degrees or config.scale_fraction or config.warp_pixels:
-        images = _deformed(images, math.radians(config.rotate_degrees), config.scale_fraction, config.warp_pixels)
-    if config.shift_pixels:
-        padded = F.pad(images, (config.shift_pixels,) * 4)
-        top, left = torch.randint(0, 2 * config.shift_pixels + 1, (2, count, 1))
-        rows, columns = top + torch.arange(height), left + torch.arange(width)
-        picked = padded[torch.arange(count)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
-        images = picked.permute(0, 3, 1, 2)
-    if config.flip:
-        images = torch.where(torch.rand(count, 1, 1, 1) < 0.5, images.flip(3), images)
-    return images.contiguous()
+def _random_seed(*key: int) -> int:
+    """One seed out of several numbers, each of which changes it."""
+    (word,) = np.random.SeedSequence(key).generate_state(1, np.uint64)
+    return int(word >> np.uint64(1))  # torch's seeds are signed
 
 
-def _deformed(images: Tensor, radians: float, fraction: float, warp_pixels: float) -> Tensor:
-    """Each image turned by up to `radians` and scaled on each axis by up to `fraction`, both uniformly drawn, and bent
-    by a smooth field of displacements with a standard deviation of about `warp_pixels`."""
-    count, _, height, width = images.shape
-    angle, across, down = torch.rand(3, count) * 2 - 1
-    cosine, sine = torch.cos(angle * radians), torch.sin(angle * radians)
-    across, down, zero = 1 + across * fraction, 1 + down * fraction, torch.zeros(count)
-    rows = torch.stack([across * cosine, -across * sine, zero, down * sine, down * cosine, zero], dim=1)
-    grid = F.affine_grid(rows.view(-1, 2, 3), list(images.shape), align_corners=False)
-    # One draw per quarter of an axis, interpolated: neighbours move together (Simard et al., ICDAR 2003).
-    field = F.interpolate(torch.randn(count, 2, 4, 4), (height, width), mode="bicubic", align_corners=False)
-    # The grid's axes run from -1 to 1.
-    pixels = torch.tensor([2 / width, 2 / height])
-    grid += field.permute(0, 2, 3, 1) * pixels * warp_pixels
-    return F.grid_sample(images.float(), grid, align_corners=False).round().byte()
+@dataclass(slots=True)
+class _Position:
+    """How far a run has come: epochs done, steps of the next one, and sums of those steps (loss, right, images)."""
+
+    epoch: int
+    step: int
+    sums: Tensor
 
 
-class _Run:
-    """A model with its optimizer and its share of the data."""
+class _Trainer:
+    """A model with its optimizer and its images; one step, one validation, its state."""
 
-    def __init__(self, config: TrainConfig, dataset: Dataset, validation: NDArray[Any], model: nn.Module) -> None:
-        self.config, self.dataset, self.model = config, dataset, model
-        self.device = next(model.parameters()).device
-        self.images = torch.from_numpy(dataset.x_train[~validation])
-        self.labels = torch.from_numpy(dataset.y_train[~validation])
-        self.validation_inputs = normalised(dataset.x_train[validation], dataset.mean, dataset.std)
-        self.validation_labels = torch.from_numpy(dataset.y_train[validation])
-        # Batch norm cannot train on a batch of one image, so a remainder of one is left out of its epoch.
-        self.batch_starts = range(0, len(self.images) - 1, config.batch_size)
+    def __init__(
+        self,
+        config: TrainConfig,
+        dataset: Dataset,
+        split: tuple[Indices, Indices],
+        model: nn.Module,
+        device: torch.device,
+        processes: Processes,
+    ) -> None:
+        self.config, self.model, self.device, self.processes = config, model, device, processes
+        self.training, self.validation = split
+        self.images = LabelledImages(dataset.x_train, dataset.y_train, device, config.workers)
+        self.mean, self.std = (torch.from_numpy(each).float().to(device) for each in (dataset.mean, dataset.std))
         self.optimizer = torch.optim.SGD(
             model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay
         )
+        self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision is FloatFormat.FP16)
+        self.memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
+        self.network: nn.Module = model
+        self.parts = config.accumulate * processes.count
+        # Batch norm cannot train on one image, so a remainder too small for every part is left out of its epoch.
+        self.starts = range(0, len(self.training) - 2 * self.parts + 1, config.batch_size)
 
-    def epoch(self, epoch: int, after_batch: Any) -> EpochRecord:
-        """Train one epoch and measure it."""
-        learning_rate = cosine_learning_rate(self.config.learning_rate, epoch, self.config.epochs)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
-        self.model.train()
-        order = torch.randperm(len(self.images))
-        loss_sum, correct, seen = 0.0, 0, 0
-        for start in self.batch_starts:
-            chosen = order[start : start + self.config.batch_size]
-            images = augmented(self.images[chosen], self.config)
-            inputs = normalised(images.numpy(), self.dataset.mean, self.dataset.std).to(self.device)
-            labels = self.labels[chosen].to(self.device)
-            logits = self.model(inputs)
-            loss = F.cross_entropy(logits, labels)
-            if not math.isfinite(loss.item()):
-                raise BadInputError(
-                    f"training loss must be finite, not {loss.item()} in epoch {epoch + 1}; lower the learning rate "
-                    f"{self.config.learning_rate}"
-                )
-            self.optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            self.optimizer.step()
-            loss_sum += loss.item() * len(chosen)
-            correct += int((logits.argmax(dim=1) == labels).sum())
-            seen += len(chosen)
-            after_batch()
-        logits = predict(self.model, self.validation_inputs, self.config.batch_size)
-        return EpochRecord(
-            epoch=epoch + 1,
-            learning_rate=learning_rate,
-            train_loss=loss_sum / seen,
-            train_accuracy=correct / seen,
-            validation_loss=float(F.cross_entropy(logits, self.validation_labels)),
-            validation_accuracy=int((logits.argmax(dim=1) == self.validation_labels).sum()) / len(logits),
-        )
+    def ready(self) -> None:
+        """Wrap the model for training, once its weights are those to begin with."""
+        if self.processes.count > 1:
+            self.network = DistributedDataParallel(self.model)
+        if self.config.compile_model:
+            self.network = torch.compile(self.network)  # type: ignore[assignment]
 
-    def state(self, log: list[EpochRecord]) -> dict[str, Any]:
+    def steps(self, epoch: int, first: int) -> Iterator[list[tuple[Tensor, Tensor]]]:
+        """This process's parts of each step of an epoch, from the step `first` on: images and labels."""
+        order = np.random.default_rng([self.config.seed, epoch]).permutation(self.training)
+        batches = [order[start : start + self.config.batch_size] for start in self.starts[first:]]
+        own = slice(self.processes.rank * self.config.accumulate, (self.processes.rank + 1) * self.config.accumulate)
+        groups = [part for batch in batches for part in np.array_split(batch, self.parts)[own]]
+        crop = None if self.config.crop_area == 1 else RandomCrop(self.config.crop_area, self.config.seed, epoch)
+        parts = self.images.batches(groups, crop)
+        for _ in batches:
+            yield [next(parts) for _ in range(self.config.accumulate)]
+
+    def step(self, at: _Position, parts: list[tuple[Tensor, Tensor]]) -> None:
+        """One step of the optimizer; adds its loss, right answers and images to the sums of `at`."""
+        start = self.starts[at.step]
+        images_of_step = min(self.config.batch_size, len(self.training) - start)
+        self.optimizer.zero_grad()
+        for number, (images, labels) in enumerate(parts):
+            part = self.processes.rank * self.config.accumulate + number
+            torch.manual_seed(_random_seed(self.config.seed, at.epoch, at.step, part))
+            with self._without_sum_over_processes(number < len(parts) - 1):
+                logits = self._logits(self.network, augmented(images, self.config), self.config.precision)
+                loss = F.cross_entropy(logits, labels, reduction="sum")
+                # Gradients are averaged over processes, so that their factor makes it a sum.
+                scaled: Tensor = self.scaler.scale(loss * (self.processes.count / images_of_step))
+                torch.autograd.backward(scaled)
+            at.sums += _sums(loss, logits, labels)
+        self.scaler.unscale_(self.optimizer)
+        rescale_gradients(self.model)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        at.step += 1
+
+    def _without_sum_over_processes(self, wanted: bool) -> contextlib.AbstractContextManager[None]:
+        if wanted and isinstance(self.network, DistributedDataParallel):
+            return self.network.no_sync()
+        return contextlib.nullcontext()
+
+    def _logits(self, network: nn.Module, images: Tensor, precision: FloatFormat) -> Tensor:
+        inputs = normalised(images, self.mean, self.std).contiguous(memory_format=self.memory_format)
+        with torch.autocast(self.device.type, _AUTOCAST[precision], enabled=precision is not FloatFormat.FP32):
+            logits: Tensor = network(inputs)
+        return logits if precision is FloatFormat.FP32 else logits.float()
+
+    def validated(self) -> tuple[float, float] | tuple[None, None]:
+        """Mean loss and share of right answers on the held-out images, in float32, as `hwadder evaluate` computes."""
+        if not len(self.validation):
+            return None, None
+        self.processes.share_buffers(self.model)
+        self.model.eval()
+        sums = torch.zeros(3, dtype=torch.float64, device=self.device)
+        own = self.validation[self.processes.rank :: self.processes.count]
+        size = max(1, self.config.batch_size // self.parts)
+        with torch.no_grad():
+            for images, labels in self.images.batches([own[at : at + size] for at in range(0, len(own), size)]):
+                logits = self._logits(self.model, images, FloatFormat.FP32)
+                sums += _sums(F.cross_entropy(logits, labels, reduction="sum"), logits, labels)
+        loss, right, count = self.processes.summed(sums).tolist()
+        return loss / count, right / count
+
+    def state(self, at: _Position, log: list[EpochRecord]) -> dict[str, Any]:
         """Everything that the rest of the run depends on."""
         return {
             "state_dict": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "random": torch.get_rng_state(),
-            "config": asdict(self.config),
+            "scaler": self.scaler.state_dict(),
+            "config": self.config.to_table(),
             "log": [asdict(record) for record in log],
+            "step": at.step,
+            "sums": at.sums,
         }
 
-    def restored(self, last: Path) -> list[EpochRecord]:
-        """Take up the state in `last` and return its log."""
-        state = read_archive(last)
-        if not isinstance(state, dict) or not {"state_dict", "optimizer", "random", "config", "log"} <= state.keys():
-            raise BadInputError(f"resume file must be one that training wrote, not another checkpoint: {last}")
-        if state["config"] != asdict(self.config):
-            pairs = ((name, state["config"].get(name), value) for name, value in asdict(self.config).items())
-            changed = [f"{name} {value} instead of {was}" for name, was, value in pairs if was != value]
-            raise BadInputError(f"resumed training must keep its configuration, not take {', '.join(changed)}: {last}")
+    def restored(self, last: Path) -> tuple[_Position, list[EpochRecord]]:
+        """Take up the state in `last`; returns where it was, and its log."""
+        state = _read_resume_file(last)
+        differing = self.config.changes_from(changed(TrainConfig(), state["config"], str(last)))
+        if differing:
+            changes = ", ".join(f"{name} {value} instead of {was}" for name, (value, was) in differing.items())
+            raise BadInputError(f"resumed training must keep its configuration, not take {changes}: {last}")
         try:
             self.model.load_state_dict(state["state_dict"])
         except RuntimeError as error:
@@ -267,29 +321,157 @@ class _Run:
                 f"resume file must match {type(self.model).__name__}, not another model: {last}"
             ) from error
         self.optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["random"])
-        return [EpochRecord(**record) for record in state["log"]]
+        self.scaler.load_state_dict(state["scaler"])
+        log = [EpochRecord(**record) for record in state["log"]]
+        # Sums over several processes were added up in the file, and are counted once.
+        sums = state["sums"].to(self.device) if self.processes.is_first else self.no_sums()
+        return _Position(len(log), state["step"], sums), log
+
+    def no_sums(self) -> Tensor:
+        """Sums of no step."""
+        return torch.zeros(3, dtype=torch.float64, device=self.device)
 
 
-def _best(log: list[EpochRecord]) -> EpochRecord:
-    return max(log, key=lambda record: (record.validation_accuracy, -record.validation_loss))
+class _Loop:
+    """Epoch after epoch, with everything that is written, shown and watched on the way."""
+
+    def __init__(self, trainer: _Trainer, run: TrainRun) -> None:
+        self.trainer, self.run, self.config, self.processes = trainer, run, trainer.config, trainer.processes
+        self.started = self.saved = self.drawn = time.monotonic()
+        self.at = _Position(0, 0, trainer.no_sums())
+        self.log: list[EpochRecord] = []
+        if run.resume:
+            self.at, self.log = trainer.restored(run.last)
+        self.processes.wait()  # until all have read what the first is about to replace
+        if self.processes.is_first:
+            for suffix in ("", ".last", ".csv", ".png"):
+                remove_leftovers(run.out.with_name(run.out.name + suffix))
+        trainer.ready()
+
+    def result(self) -> TrainResult:
+        """Train to the end, or until the time is up."""
+        with contextlib.ExitStack() as stack:
+            writer = None
+            if self.run.tensorboard is not None and self.processes.is_first:
+                writer = stack.enter_context(open_tensorboard(self.run.tensorboard, len(self.log) + 1))
+            self._save()  # fails here, not after an epoch, where the folder cannot be written to
+            advance = stack.enter_context(self._bar())
+            while self.at.epoch < self.config.epochs:
+                if not self._epoch(advance):
+                    return self._outcome(finished=False)
+                if writer is not None:
+                    write_tensorboard(writer, self.log[-1])
+        return self._outcome(finished=True)
+
+    def _epoch(self, advance: Callable[[], None]) -> bool:
+        """What is left of one epoch, its validation and its files; False where the time was up before its end."""
+        trainer, at = self.trainer, self.at
+        learning_rate = cosine_learning_rate(self.config, at.epoch)
+        for group in trainer.optimizer.param_groups:
+            group["lr"] = learning_rate
+        trainer.model.train()
+        trainer.network.train()
+        for parts in trainer.steps(at.epoch, at.step):
+            trainer.step(at, parts)
+            advance()
+            if at.step % _STEPS_BETWEEN_CHECKS == 0:
+                self._require_finite_loss()
+            stop, save = self._due()
+            if stop or save:
+                self._save()
+            if stop:
+                return False
+        self._require_finite_loss()
+        loss, right, count = self.processes.summed(at.sums).tolist()
+        number = at.epoch + 1
+        validates = number % self.config.validate_every_epochs == 0 or number == self.config.epochs
+        validation = trainer.validated() if validates else (None, None)
+        record = EpochRecord(number, learning_rate, loss / count, right / count, *validation)
+        self.log.append(record)
+        self.at = _Position(number, 0, trainer.no_sums())
+        if self.processes.is_first and record is self._best():
+            # On the CPU, so that no reader needs the device of training.
+            save_checkpoint(self.run.out, {name: value.cpu() for name, value in trainer.model.state_dict().items()})
+        self._save()
+        if self.processes.is_first:
+            write_log(self.run.out, self.log)
+            self._draw(at_once=number == self.config.epochs)
+        return True
+
+    def _draw(self, *, at_once: bool) -> None:
+        """Replace the curves, which take longer to draw than a short epoch to compute."""
+        if at_once or time.monotonic() - self.drawn >= _SECONDS_BETWEEN_DRAWINGS:
+            write_curves(self.run.out, self.log)
+            self.drawn = time.monotonic()
+
+    def _due(self) -> list[bool]:
+        """Whether the time is up, and whether it is time for a resume file."""
+        now = time.monotonic()
+        stop = now - self.started >= 60 * self.run.stop_after_minutes
+        save = now - self.saved >= 60 * self.config.checkpoint_minutes
+        return self.processes.agreed(stop, save)
+
+    def _save(self) -> None:
+        """Replace the resume file."""
+        self._require_finite_loss()
+        sums = self.processes.summed(self.at.sums)
+        if self.processes.is_first:
+            try:
+                at = _Position(self.at.epoch, self.at.step, sums)
+                save_checkpoint(self.run.last, self.trainer.state(at, self.log))
+            except BadInputError as error:
+                if not self.run.last.exists():
+                    raise
+                raise BadInputError(
+                    f"{error}; the state of training before is kept, make room and go on with --resume"
+                ) from error
+        if self.processes.count > 1:
+            self.at.sums = sums if self.processes.is_first else self.trainer.no_sums()
+        self.saved = time.monotonic()
+
+    def _require_finite_loss(self) -> None:
+        loss = float(self.at.sums[0])
+        if not math.isfinite(loss):
+            raise BadInputError(
+                f"training loss must be finite, not {loss} in epoch {self.at.epoch + 1}; lower the learning rate "
+                f"{self.config.learning_rate}"
+            )
+
+    def _best(self) -> EpochRecord | None:
+        return best_epoch(self.log) if self.config.validation_every else self.log[-1]
+
+    def _outcome(self, *, finished: bool) -> TrainResult:
+        return TrainResult(self.run.out, self._best() if self.log else None, tuple(self.log), finished)
+
+    @contextlib.contextmanager
+    def _bar(self) -> Iterator[Callable[[], None]]:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        shown = self.run.progress and self.processes.is_first
+        steps = len(self.trainer.starts)
+        with Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
+            task = bar.add_task("training", total=self.config.epochs * steps)
+
+            def advance() -> None:
+                bar.update(task, description=self._described(), completed=self.at.epoch * steps + self.at.step)
+
+            advance()
+            yield advance
+            advance()
+
+    def _described(self) -> str:
+        accuracy = self.log[-1].validation_accuracy if self.log else None
+        return f"epoch {len(self.log)}" + ("" if accuracy is None else f": validation {accuracy:.2%}")
 
 
-def _write_log(out: Path, log: list[EpochRecord]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in fields(EpochRecord))
-    writer.writerows(asdict(record).values() for record in log)
-    with replacing_file(out.with_name(out.name + ".csv")) as temporary:
-        temporary.write_text(text.getvalue())
+def _sums(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+    """Loss, right answers and images as a tensor, which a GPU need not be waited for."""
+    right = (logits.argmax(dim=1) == labels).sum()
+    return torch.stack([loss.detach(), right, torch.full_like(right, len(labels))]).double()
 
-    figure = Figure(figsize=(8, 3), layout="constrained")
-    for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        for split in ("train", "validation"):
-            epochs = [record.epoch for record in log]
-            axes.plot(epochs, [getattr(record, f"{split}_{quantity}") for record in log], label=split)
-        axes.set(xlabel="epoch", ylabel=quantity)
-        axes.grid(alpha=0.3)
-        axes.legend()
-    with replacing_file(out.with_name(out.name + ".png")) as temporary:
-        figure.savefig(temporary, format="png", dpi=120)
+
+def _read_resume_file(last: Path) -> dict[str, Any]:
+    state = read_archive(last)
+    keys = {"state_dict", "optimizer", "scaler", "config", "log", "step", "sums"}
+    if not isinstance(state, dict) or not keys <= state.keys():
+        raise BadInputError(f"resume file must be one that training wrote, not another checkpoint: {last}")
+    return state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
@@ -28,9 +28,10 @@ from hwadder.accelerator_energy import accelerator_counts, count_accelerator
 from hwadder.diagnosis import ToolStatus, diagnose
 from quant import network_file
 from quant.errors import BadInputError
+from quant.executor import Executor
 from quant.files import replacing_file, replacing_folder, require_file
 from quant.float_network import FloatNetwork
-from quant.golden import encode, logits, trace
+from quant.golden import encode, trace
 from quant.integer_network import IntegerNetwork
 from quant.quantization_report import LayerReport
 from quant.quantization_report import report as quantization_report
@@ -55,9 +56,12 @@ if TYPE_CHECKING:
 
     from hwadder.counting import TorchCount
     from hwadder.data import Dataset
-    from hwadder.training import TrainConfig, TrainResult
+    from hwadder.train_config import TrainConfig
+    from hwadder.training import TrainResult, TrainRun
 
 CALIBRATION_IMAGES = 96
+_BATCH = 256
+"""Test images at a time: a folder's images may be more than memory holds."""
 NETWORK_SUFFIX = ".hwn"
 
 Source = Union[str, "Dataset"]
@@ -121,10 +125,17 @@ def is_network_file(path: Path) -> bool:
         return "network.json" in archive.namelist()
 
 
-def _loaded(data: Source) -> Dataset:
+def _loaded(data: Source, shape: tuple[int, int, int]) -> Dataset:
     from hwadder.data import load_dataset
 
-    return load_dataset(data) if isinstance(data, str) else data
+    return load_dataset(data, shape) if isinstance(data, str) else data
+
+
+def image_shape(model_name: str) -> tuple[int, int, int]:
+    """The (C, H, W) of one image that a model takes."""
+    from hwadder.models import build_model, input_shape
+
+    return input_shape(build_model(model_name))
 
 
 def _loaded_model(checkpoint: Path, model_name: str, num_classes: int = 10) -> nn.Module:
@@ -170,39 +181,58 @@ def doctor() -> tuple[ToolStatus, ...]:
 def train(
     model: str,
     data: Source,
-    out: Path,
-    config: TrainConfig | None = None,
-    *,
-    resume: bool = False,
-    progress: bool = True,
+    run: TrainRun | Path,
+    config: TrainConfig | Mapping[str, object] | None = None,
+    progress: Step = _ignore_step,
 ) -> TrainResult:
-    """Train a model; the best checkpoint goes to `out`, the last to `out`.last, the log to `out`.csv and .png."""
-    from hwadder.models import build_model
-    from hwadder.training import TrainConfig
-    from hwadder.training import train as run
+    """Train a model as `run` says: where the checkpoint goes (a path says only that), on which device, how far.
 
-    settings = config or TrainConfig()
-    dataset = _loaded(data)
-    return run(settings, dataset, build_model(model, dataset.num_classes, settings.seed), out, resume, progress)
+    A mapping in place of a configuration changes settings of the default recipe for the model and its images, or, when
+    resuming, must be what the earlier run had. `progress` hears which configuration is taken.
+    """
+    from hwadder.models import build_model
+    from hwadder.train_config import TrainConfig, changed, default_recipe, recipe
+    from hwadder.training import TrainRun, stored_config
+    from hwadder.training import train as run_training
+
+    if isinstance(run, Path):
+        run = TrainRun(run)
+    shape = image_shape(model)
+    dataset = _loaded(data, shape)
+    if isinstance(config, TrainConfig):
+        settings = config
+    else:
+        if run.resume:
+            source, base = str(run.last), stored_config(run.last)
+        else:
+            source = f"recipe {default_recipe(model, shape)}"
+            base = recipe(default_recipe(model, shape))
+        settings = changed(base, config or {}, "the configuration")
+        progress(f"{source}: {settings.summary()}")
+    return run_training(settings, dataset, build_model(model, dataset.num_classes, settings.seed), run)
 
 
 def evaluate(file: Path, data: Source, model: str | None = None, progress: Counter = _ignore_count) -> Evaluation:
     """Accuracy of a checkpoint (float; needs `model`) or of a quantized network (integer) on the test split."""
     require_file(file, "checkpoint or network file")
     if is_network_file(file):
-        return evaluate_network(network_file.load(file), _loaded(data), progress)
+        network = network_file.load(file)
+        return evaluate_network(network, _loaded(data, network.input.shape), progress)
     if model is None:
         raise BadInputError(f"model of a checkpoint must be named with --model, not left out: {file}")
     from hwadder.accuracy import float_logits
 
-    dataset = _loaded(data)
+    dataset = _loaded(data, image_shape(model))
     batches = float_logits(_loaded_model(file, model, dataset.num_classes), dataset)
     return _evaluation("float", batches, dataset, progress)
 
 
 def evaluate_network(network: IntegerNetwork, dataset: Dataset, progress: Counter = _ignore_count) -> Evaluation:
-    """Accuracy of the golden model on the test split."""
-    return _evaluation("integer", logits(network, dataset.x_test), dataset, progress)
+    """Accuracy of the integer network on the test split."""
+    executor = Executor(network)
+    images = (dataset.x_test[first : first + _BATCH] for first in range(0, len(dataset.x_test), _BATCH))
+    batches = (batch for each in images for batch in executor.logits(each))
+    return _evaluation("integer", batches, dataset, progress)
 
 
 def _evaluation(kind: str, batches: Iterable[NDArray[Any]], dataset: Dataset, progress: Counter) -> Evaluation:
@@ -227,7 +257,7 @@ def quantize(
 ) -> Quantization:
     """Quantize a checkpoint on calibration images of the training split and write the integer network to `out`."""
     require_file(file, "checkpoint")
-    dataset = _loaded(data)
+    dataset = _loaded(data, image_shape(model))
     network = float_network(model, dataset, file)
     images = calibration_images(dataset)
     # Opened before the work, which takes a while: where nothing can be written, it is not begun.
@@ -281,7 +311,7 @@ def profile(
     """Predict the accelerator's counters for the first test images, without printing or simulating it."""
     network = network_file.load(net)
     program = compile_network(network, architecture or Architecture())
-    pictures = first_test_images(_loaded(data), images)
+    pictures = first_test_images(_loaded(data, network.input.shape), images)
     sums: list[LayerCounts] = []
     for index in range(images):
         tensors = trace(network, encode(network, pictures[index : index + 1]))
@@ -303,7 +333,7 @@ def simulate(
     """Play the first test images to a printed accelerator and compare every layer with the golden model."""
     require_simulator(simulator)
     _, network = load_design(folder)
-    codes = encode(network, first_test_images(_loaded(data), images))
+    codes = encode(network, first_test_images(_loaded(data, network.input.shape), images))
     return simulate_design(folder, codes, simulator=simulator, waves=waves, progress=progress)
 
 
@@ -409,7 +439,7 @@ class Pricing:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
+class OnAccelerator:
     """The accelerator that a network's memory is counted on, and the test images that show its effective taps."""
 
     architecture: Architecture
@@ -426,7 +456,7 @@ def energy(
     input_shape: tuple[int, int, int] | None = None,
     num_classes: int = 10,
     pricing: Pricing = _PLAIN,
-    mapping: Mapping | None = None,
+    mapping: OnAccelerator | None = None,
     progress: Counter = _ignore_count,
 ) -> EnergyReport:
     """Count and price the operations of a model by name, of a checkpoint, or of a quantized network's file."""
@@ -447,7 +477,9 @@ def energy(
     return build_report(workload, first, precision, others=others, target=pricing.point, accelerator=accelerator)
 
 
-def _on_accelerator(path: Path, network: IntegerNetwork, mapping: Mapping, progress: Counter) -> AcceleratorCounts:
+def _on_accelerator(
+    path: Path, network: IntegerNetwork, mapping: OnAccelerator, progress: Counter
+) -> AcceleratorCounts:
     if mapping.data is None:
         return count_accelerator(network, mapping.architecture)
     architecture = replace(mapping.architecture, counters=Counters.FULL)

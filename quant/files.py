@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import shutil
 import tempfile
@@ -21,6 +22,13 @@ def _follow_umask(path: Path, mode: int) -> None:
     umask = os.umask(0)
     os.umask(umask)
     path.chmod(mode & ~umask)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files of `path` that a killed process left beside it."""
+    # Eight characters are what tempfile adds to the prefix of `replacing_file`.
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.????????"):
+        leftover.unlink(missing_ok=True)
 
 
 def require_file(path: Path, what: str) -> None:

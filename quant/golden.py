@@ -27,15 +27,29 @@ from quant.taps import pad, tap_sums, window_taps
 from quant.widths import accumulator_range
 
 
-def encode(network: IntegerNetwork, images: NDArray[np.uint8]) -> IntArray:
-    """Codes (N, C, H, W) of uint8 images (N, C, H, W), by the network's input table."""
+def require_images(network: IntegerNetwork, images: NDArray[np.uint8]) -> None:
+    """Raise BadInputError unless `images` are uint8 images (N, C, H, W) of the network's input."""
     shape = network.input.shape
     if images.dtype != np.uint8 or images.shape[1:] != shape:
         raise BadInputError(
             f"images must be uint8 of shape (N, {', '.join(map(str, shape))}), "
             f"not {images.dtype} of shape {images.shape}"
         )
-    return np.stack([network.input.table[channel][images[:, channel]] for channel in range(shape[0])], axis=1)
+
+
+def require_argmax(network: IntegerNetwork) -> Argmax:
+    """The `Argmax` that ends the network; raises BadInputError where there is none."""
+    last = network.nodes[-1]
+    if not isinstance(last, Argmax):
+        raise BadInputError(f"network {network.name} must end in an argmax to classify, not in {last.name}")
+    return last
+
+
+def encode(network: IntegerNetwork, images: NDArray[np.uint8]) -> IntArray:
+    """Codes (N, C, H, W) of uint8 images (N, C, H, W), by the network's input table."""
+    require_images(network, images)
+    table = network.input.table
+    return np.stack([table[channel][images[:, channel]] for channel in range(len(table))], axis=1)
 
 
 def requantize(affine: Affine, acc: IntArray, shortcut: IntArray | None) -> IntArray:
@@ -110,9 +124,7 @@ def logits(network: IntegerNetwork, images: NDArray[np.uint8], batch: int = 64) 
 
     Raises BadInputError when the network does not end in an `Argmax`.
     """
-    last = network.nodes[-1]
-    if not isinstance(last, Argmax):
-        raise BadInputError(f"network {network.name} must end in an argmax to classify, not in {last.name}")
+    last = require_argmax(network)
     for first in range(0, len(images), batch):
         yield trace(network, encode(network, images[first : first + batch]))[last.source]
 

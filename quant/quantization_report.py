@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant import integer_network as qn
+from quant.executor import Executor
 from quant.float_model import evaluate
 from quant.float_network import FloatNetwork
-from quant.golden import encode, trace
+from quant.golden import encode
 from quant.quantizer import Quantized
 from quant.widths import accumulator_bits, affine_bits
 
@@ -56,7 +57,7 @@ def report(network: FloatNetwork, quantized: Quantized, images: NDArray[np.uint8
     integer = quantized.network
     wanted = {stage.output for stage in quantized.stages.values()}
     reals = {node.name: value for node, value in evaluate(network, images) if node.name in wanted}
-    codes = trace(integer, encode(integer, images))
+    codes = Executor(integer).trace(encode(integer, images))
     rows = []
     for node in integer.layers:
         grid = integer.grids[node.name]

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny_user import MODEL, VALUES_PER_IMAGE, write_user_folder
 
@@ -16,7 +17,10 @@ from hwadder.chain import FlowOptions, FlowStep, flow
 from hwadder.data import Dataset, load_dataset
 from hwadder.models import shipped_weights
 from hwadder.synthesis_record import keep_synthesis, kept_synthesis
+from quant import network_file
 from quant.errors import BadInputError, MissingToolError
+from quant.executor import Executor
+from quant.golden import encode, trace
 from quant.quantizer import QuantizerOptions
 from rtl.architecture import Architecture
 from rtl.synthesis import Gates, Synthesis
@@ -237,6 +241,11 @@ def test_the_official_resnet20_in_integers(
     result = verbs.evaluate(net, cifar)
     assert (result.kind, result.images) == ("integer", 512)
     assert result.correct >= least
+    # The accuracy is the compiled kernels': on some of the images every layer is compared with the golden model.
+    network = network_file.load(net)
+    codes = encode(network, cifar.x_test[:32])
+    expected, actual = trace(network, codes), Executor(network).trace(codes)
+    assert [name for name, tensor in expected.items() if not np.array_equal(tensor, actual[name])] == []
 
 
 def test_the_official_resnet20_gives_the_same_file_twice(data_folder: Path, cifar: Dataset, tmp_path: Path) -> None:

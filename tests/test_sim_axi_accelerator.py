@@ -60,7 +60,7 @@ COMPLEMENT = Architecture(in_lanes=3, out_lanes=4, lane_form=LaneForm.COMPLEMENT
 
 @pytest.mark.parametrize(("build", "architecture"), [(clamped_network, MIN), (added_network, COMPLEMENT)])
 def test_a_system_can_use_it(build: Callable[..., FloatNetwork], architecture: Architecture, tmp_path: Path) -> None:
-    assert play(quantized(build()), quantized(build(seed=1)), architecture, tmp_path) == 8
+    assert play(quantized(build()), quantized(build(seed=1)), architecture, tmp_path) == 9
 
 
 def test_a_whole_network_gives_way_to_another_one(tmp_path: Path) -> None:

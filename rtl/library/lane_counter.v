@@ -4,7 +4,8 @@
 // How it works. A word feeds `codes` input lanes of `channels` output lanes (twice the input lanes with in_split, of 1 output lane in a
 // pool). A tap is effective when both its operands are not 0: in the min form every other one contributes nothing. In a dot product
 // the second operand is the weight's bit of this pass. Pools have no effective taps. Lanes that are not fed must hold x = 0.
-// Busy lanes are a product: lanes shifted by each bit of channels that is 1. Taps are added per output lane, then over those.
+// Busy lanes are a product: lanes shifted by each bit of channels that is 1. Taps are added in groups of 15, which full adders alone
+// bring to 4 bits, then over the groups. Group g has tap g of each of 15 slices of the word; which taps those are makes no difference.
 //
 // Latency: 3 clocks from a word to its counts; both are 0 in clocks without a word, and for words that rst met on the way.
 //
@@ -67,67 +68,73 @@ module lane_counter #(
         end
     end
 
-    genvar o;
-    genvar i;
     generate
         if (EFFECTIVE_TAPS) begin : gen_effective
-            // A lane of the tree takes two taps, the second as its carry.
-            localparam PAIRS = (IN_LANES + 1) / 2;
-            localparam TAP_BITS = 2 + $clog2(PAIRS);
-            localparam SUM_BITS = TAP_BITS + $clog2(OUT_LANES);
+            localparam TAPS = IN_LANES * OUT_LANES;
+            localparam GROUPS = (TAPS + 14) / 15;
+            localparam SLICE = GROUPS * CODE_BITS;
+            localparam SUM_BITS = 4 + $clog2(GROUPS);
+            localparam FOLDED = CODE_BITS < 4 ? CODE_BITS : 4;  // bits of a code that two steps fold into its lowest one
 
-            wire [CODE_BITS-1:0] weight_mask;
-            wire [IN_LANES-1:0] live_x;
-            wire [OUT_LANES*TAP_BITS-1:0] found;  // of each output lane
-            reg [OUT_LANES*TAP_BITS-1:0] taps_q;
+            reg [4*GROUPS-1:0] counts_q;
             reg [COUNT_BITS-1:0] effective_q;
             reg [COUNT_BITS-1:0] effective_qq;
             assign effective_taps = effective_qq;
-            assign weight_mask = in_dot ? in_bit_select : {CODE_BITS{1'b1}};
-            for (i = 0; i < IN_LANES; i = i + 1) begin : gen_live
-                assign live_x[i] = |in_x[(i+1)*CODE_BITS-1:i*CODE_BITS];
-            end
 
-            for (o = 0; o < OUT_LANES; o = o + 1) begin : gen_output
-                reg [2*PAIRS*CODE_BITS-1:0] weights;
-                reg [2*PAIRS-1:0] codes;
-                reg [2*PAIRS-1:0] data;
-                reg [PAIRS-1:0] carry;
-                integer k;
-                // A block, not an assignment a tap: an event-driven simulator then hands the tree one settled word a clock.
-                always @* begin
-                    weights = {(2*PAIRS*CODE_BITS){1'b0}};
-                    weights[IN_LANES*CODE_BITS-1:0] = in_w[(o+1)*IN_LANES*CODE_BITS-1:o*IN_LANES*CODE_BITS] & {IN_LANES{weight_mask}};
-                    codes = {(2*PAIRS){1'b0}};
-                    codes[IN_LANES-1:0] = live_x;
-                    data = {(2*PAIRS){1'b0}};
-                    carry = {PAIRS{1'b0}};
-                    for (k = 0; k < PAIRS; k = k + 1) begin
-                        data = data >> 2;
-                        data[2*PAIRS-2] = codes[0] && |weights[CODE_BITS-1:0];
-                        codes = codes >> 1;
-                        weights = weights >> CODE_BITS;
-                    end
-                    for (k = 0; k < PAIRS; k = k + 1) begin
-                        carry = carry >> 1;
-                        carry[PAIRS-1] = codes[0] && |weights[CODE_BITS-1:0];
-                        codes = codes >> 1;
-                        weights = weights >> CODE_BITS;
+            // How many taps of each group are effective: a number of 4 bits each. On whole words and in a function, since an event-driven
+            // simulator then takes each step for all lanes at once, once a clock. Only what the lowest bit of each code holds is of use.
+            // {ones, carries} of three slices are their xor and their majority: full adders, from 15 ones down to 1, 1, 1 and 1.
+            function [4*GROUPS-1:0] group_counts;
+                input [IN_LANES*CODE_BITS-1:0] x;
+                input [TAPS*CODE_BITS-1:0] w;
+                reg [IN_LANES*CODE_BITS-1:0] live_x;
+                reg [TAPS*CODE_BITS-1:0] live_w;
+                reg [15*SLICE-1:0] taps;
+                reg [5*SLICE-1:0] a5;
+                reg [5*SLICE-1:0] b5;
+                reg [5*SLICE-1:0] c5;
+                reg [2*SLICE-1:0] a2;
+                reg [2*SLICE-1:0] b2;
+                reg [2*SLICE-1:0] c2;
+                reg [SLICE-1:0] a1, b1, c1, d1, e1, d2, e2, f2, a4, b4, c4, sum;
+                reg [SLICE-1:0] ones, twos, fours, eights;
+                integer g;
+                begin
+                    live_x = x | x >> 1;
+                    live_x = live_x | live_x >> (FOLDED - 2);
+                    live_x = live_x | live_x >> (CODE_BITS - FOLDED);
+                    live_w = w | w >> 1;
+                    live_w = live_w | live_w >> (FOLDED - 2);
+                    live_w = live_w | live_w >> (CODE_BITS - FOLDED);
+                    taps = {(15*SLICE){1'b0}};
+                    taps[TAPS*CODE_BITS-1:0] = live_w & {OUT_LANES{live_x}};
+
+                    {a5, b5, c5} = taps;
+                    {a1, b1, c1, d1, e1} = a5 ^ b5 ^ c5;
+                    sum = a1 ^ b1 ^ c1;
+                    ones = sum ^ d1 ^ e1;
+                    {a2, b2, c2, d2} = {(a5 ^ b5) & c5 | a5 & b5, (a1 ^ b1) & c1 | a1 & b1, (sum ^ d1) & e1 | sum & d1};
+                    {e2, f2} = a2 ^ b2 ^ c2;
+                    twos = d2 ^ e2 ^ f2;
+                    {a4, b4, c4} = {(a2 ^ b2) & c2 | a2 & b2, (d2 ^ e2) & f2 | d2 & e2};
+                    fours = a4 ^ b4 ^ c4;
+                    eights = (a4 ^ b4) & c4 | a4 & b4;
+
+                    group_counts = {(4*GROUPS){1'b0}};
+                    for (g = 0; g < GROUPS; g = g + 1) begin
+                        group_counts = group_counts >> 4;
+                        group_counts[4*GROUPS-1:4*GROUPS-4] = {eights[0], fours[0], twos[0], ones[0]};
+                        ones = ones >> CODE_BITS;
+                        twos = twos >> CODE_BITS;
+                        fours = fours >> CODE_BITS;
+                        eights = eights >> CODE_BITS;
                     end
                 end
-
-                adder_tree #(
-                    .LANES (PAIRS),
-                    .WIDTH (2)
-                ) u_found (
-                    .in_data  (data),
-                    .in_carry (carry),
-                    .sum      (found[(o+1)*TAP_BITS-1:o*TAP_BITS])
-                );
-            end
+            endfunction
 
             always @(posedge clk) begin
-                taps_q <= in_valid && !in_pool && !rst ? found : {(OUT_LANES*TAP_BITS){1'b0}};
+                counts_q <= in_valid && !in_pool && !rst
+                    ? group_counts(in_x, in_dot ? in_w & {TAPS{in_bit_select}} : in_w) : {(4*GROUPS){1'b0}};
             end
 
             // May be wider than the largest number that there is.
@@ -135,11 +142,11 @@ module lane_counter #(
             wire [SUM_BITS-1:0] sum;
             /* verilator lint_on UNUSEDSIGNAL */
             adder_tree #(
-                .LANES (OUT_LANES),
-                .WIDTH (TAP_BITS)
+                .LANES (GROUPS),
+                .WIDTH (4)
             ) u_sum (
-                .in_data  (taps_q),
-                .in_carry ({OUT_LANES{1'b0}}),
+                .in_data  (counts_q),
+                .in_carry ({GROUPS{1'b0}}),
                 .sum      (sum)
             );
 

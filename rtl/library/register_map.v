@@ -209,7 +209,7 @@ module register_map #(
             tlast_error_q <= tlast_error;
             halted_q <= halted;
             load_error_q <= load_error;
-            loading_q <= loading;
+            loading_q <= loading && !reset;  // a packet that a reset ends is not loaded
             errors_q <= new_errors | (errors_q & ~(set_errors ? written[2:0] : 3'd0));
             events_q <= new_events | (events_q & ~(set_events ? written[2:0] : 3'd0));
             if (reset) begin

@@ -64,6 +64,7 @@ module tree_pipeline #(
     localparam LOW = LANES / HALVES;
     localparam UPPER = SPLIT > 0 ? LANES - LOW : LANES;
     localparam HALF = ((UPPER + (1 << LAST) - 1) >> LAST) << LAST;
+    localparam UPPER_AT = SPLIT > 0 ? HALF : 0;
 
     wire                sum_valid;
     wire [FLAGS-1:0]    sum_flags;
@@ -92,16 +93,19 @@ module tree_pipeline #(
                 assign flags    = in_flags;
                 assign split    = in_split;
                 assign negative = in_negative;
-                for (v = 0; v < VALUES; v = v + 1) begin : gen_value
-                    localparam LANE = v < HALF ? v : LOW + v - HALF;
-                    if (LANE < (v < HALF ? LOW : LANES)) begin : gen_lane
-                        assign data[(v+1)*WIDTH-1:v*WIDTH] = in_data[(LANE+1)*WIDTH-1:LANE*WIDTH];
-                        assign carry[v] = in_carry[LANE];
-                    end else begin : gen_fill
-                        assign data[(v+1)*WIDTH-1:v*WIDTH] = {WIDTH{1'b0}};
-                        assign carry[v] = 1'b0;
-                    end
+                // A block, not an assignment a lane: an event-driven simulator then handles the word once, not once for each of its lanes.
+                reg [VALUES*BITS-1:0] filled;
+                reg [VALUES-1:0]      filled_carry;
+                always @* begin
+                    filled       = {(VALUES*BITS){1'b0}};
+                    filled_carry = {VALUES{1'b0}};
+                    filled[(UPPER_AT+UPPER)*WIDTH-1:UPPER_AT*WIDTH] = in_data[LANES*WIDTH-1:(LANES-UPPER)*WIDTH];
+                    filled_carry[UPPER_AT+UPPER-1:UPPER_AT]         = in_carry[LANES-1:LANES-UPPER];
+                    filled[LOW*WIDTH-1:0] = in_data[LOW*WIDTH-1:0];
+                    filled_carry[LOW-1:0] = in_carry[LOW-1:0];
                 end
+                assign data  = filled;
+                assign carry = filled_carry;
             end else begin : gen_level
                 // Lanes of a small tree, and its values' bits.
                 localparam GROUP = 1 << (s == 2 ? SECOND - FIRST : FIRST);

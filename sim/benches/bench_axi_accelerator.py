@@ -256,6 +256,22 @@ async def reset_in_the_middle_of_an_image(dut: Any) -> None:
 
 
 @cocotb.test()
+async def reset_while_a_packet_loads(dut: Any) -> None:
+    """CONTROL.reset ends the loading, and the events say nothing of a packet that is loaded."""
+    bench = await Bench.start(dut)
+    packet = packets(program_for(bench.network, bench.design.parameters))[Memory.AFFINE]
+    accelerator = await cocotb.task.bridge(bench.accelerator)()
+    await bench.write(Register.LOAD, Memory.AFFINE)
+    assert await bench.read(Register.STATUS) == Status.LOADING
+    await bench.write(Register.CONTROL, Control.RESET | Control.RUN)
+    assert await bench.read(Register.STATUS) == 0
+    assert await bench.read(Register.EVENTS) == 0
+    await cocotb.task.bridge(accelerator.load)(Memory.AFFINE, packet)
+    await bench.send_image(0)
+    await bench.receive(bench.network, 0)
+
+
+@cocotb.test()
 async def networks_change_between_images(dut: Any) -> None:
     """Images before the packets run on the old program, those after them on the new one."""
     bench = await Bench.start(dut)

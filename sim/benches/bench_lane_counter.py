@@ -14,6 +14,7 @@ from sim.benches.lockstep import parameter, run_lockstep
 MUTATION_PARAMETERS = (
     {"IN_LANES": 5, "OUT_LANES": 3, "CODE_BITS": 3, "EFFECTIVE_TAPS": 1},
     {"IN_LANES": 2, "OUT_LANES": 2, "CODE_BITS": 2, "EFFECTIVE_TAPS": 1},
+    {"IN_LANES": 8, "OUT_LANES": 2, "CODE_BITS": 8, "EFFECTIVE_TAPS": 1},
     {"IN_LANES": 3, "OUT_LANES": 4, "CODE_BITS": 2, "EFFECTIVE_TAPS": 0},
 )
 LATENCY = 3

@@ -180,7 +180,8 @@ class RegisterModel:
         if register is Register.CONTROL and mask & 1:
             self.run = bits & 1
         self.images = (self.images + inputs["image_done"]) % (1 << 32)
-        if register is Register.CONTROL and bits & Control.RESET:
+        resets = register is Register.CONTROL and bool(bits & Control.RESET)
+        if resets:
             self.images = 0
 
         causes = {Error.TLAST: "tlast_error", Error.DESCRIPTOR: "halted", Error.PACKET: "load_error"}
@@ -193,6 +194,8 @@ class RegisterModel:
         if self.before["loading"] and not inputs["loading"]:
             self.events |= Event.PACKET_LOADED
         self.before = {level: inputs[level] for level in LEVELS}
+        if resets:
+            self.before["loading"] = 0  # a packet that a reset ends is not loaded
 
 
 class Surroundings:
@@ -308,6 +311,27 @@ async def levels_that_stand_when_rst_goes(dut: Any) -> None:
                     manager.send_read(register)
                 for inputs in manager.clocks(*paces(rng)):
                     yield inputs | levels
+
+    await run_lockstep(dut, model, stimulus())
+
+
+@cocotb.test()
+async def loads_that_end_behind_a_command(dut: Any) -> None:
+    """A load that CONTROL.reset ends is no event; one that ends behind another command is."""
+    rng, model = random.Random(6), RegisterModel(dut)
+    manager = Manager(rng, model.port, model.address_bits)
+
+    def stimulus() -> Iterator[dict[str, int]]:
+        for command in (Control.RESET, Control.RUN):
+            yield QUIET | STILL | {"rst": 1}
+            loading = 1
+            manager.send_write(Register.CONTROL, command)
+            for _ in range(2):
+                for inputs in manager.clocks(*paces(rng)):
+                    commanded = model.commanded()[0] is Register.CONTROL
+                    yield inputs | STILL | {"loading": loading}
+                    loading &= not commanded
+                manager.send_read(Register.EVENTS)
 
     await run_lockstep(dut, model, stimulus())
 

@@ -15,7 +15,7 @@ from sim.benches.lockstep import parameter, run_lockstep
 
 MUTATION_PARAMETERS = (
     {"LANES": 7, "WIDTH": 4, "STAGES": 2, "FLAGS": 2},
-    {"LANES": 10, "WIDTH": 3, "STAGES": 1, "SPLIT": 2},
+    {"LANES": 12, "WIDTH": 3, "STAGES": 1, "SPLIT": 2},
     {"LANES": 11, "WIDTH": 3, "STAGES": 2, "SPLIT": 1, "FLAGS": 3},
 )
 
