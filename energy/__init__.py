@@ -7,7 +7,7 @@ from energy.page import KeyFigure, Section, Table, render_page, write_page
 from energy.precision import Precision
 from energy.published import Comparison, compare_published, published_models
 from energy.report import Bill, EnergyReport, build_report, write_csv
-from energy.technology import TechnologyTable, horowitz_2014, load_table
+from energy.technology import TechnologyTable, find_table, horowitz_2014, load_table
 from energy.terminal import terminal_published, terminal_report
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "compare_published",
     "count_float",
     "count_integer",
+    "find_table",
     "horowitz_2014",
     "load_table",
     "published_models",

@@ -26,6 +26,7 @@ from quant.float_network import (
     MaxPool,
     Relu,
     Shape,
+    sources,
 )
 from quant.integer_network import IntegerNetwork
 from quant.signed_digits import signed_digits
@@ -92,7 +93,11 @@ class Widths:
 
 @dataclass(frozen=True, slots=True)
 class LayerCount:
-    """One node; taps (absolute differences or products) are summed over all its outputs, padding taps included."""
+    """One node; taps (absolute differences or products) are summed over all its outputs, padding taps included.
+
+    Attributes:
+        inputs: elements of the tensors that it reads, each once; None where whoever counted does not know.
+    """
 
     name: str
     node: str
@@ -103,6 +108,7 @@ class LayerCount:
     parameters: int = 0
     widths: Widths | None = None
     others: tuple[OperationCount, ...] = ()
+    inputs: int | None = None
 
     @property
     def outputs(self) -> int:
@@ -221,6 +227,7 @@ def count_float(network: FloatNetwork) -> Workload:
                 dot_taps=taps if kind is Kind.DOT else 0,
                 parameters=_float_parameters(node),
                 others=_float_others(node, network, math.prod(shape)),
+                inputs=sum(math.prod(network.shapes[source]) for source in sources(node)),
             )
         )
     return Workload(network.name, tuple(layers), is_integer=False)
@@ -288,6 +295,7 @@ def count_integer(network: IntegerNetwork) -> Workload:
         others = _integer_others(node, network, outputs)
         affine = getattr(node, "affine", None)
         parameters = 0 if affine is None else 2 * affine.multiplier.size
+        inputs = sum(math.prod(network.shapes[source]) for source in integer.sources(node))
         if isinstance(node, integer.Conv2d | integer.Linear):
             taps = outputs * integer.taps(node)
             layers.append(
@@ -301,8 +309,11 @@ def count_integer(network: IntegerNetwork) -> Workload:
                     parameters=node.weight.size + parameters,
                     widths=_integer_widths(network, node),
                     others=others,
+                    inputs=inputs,
                 )
             )
         else:
-            layers.append(LayerCount(node.name, type(node).__name__, shape, parameters=parameters, others=others))
+            layers.append(
+                LayerCount(node.name, type(node).__name__, shape, parameters=parameters, others=others, inputs=inputs)
+            )
     return Workload(network.name, tuple(layers), is_integer=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,12 +12,13 @@ import jinja2
 import markupsafe
 
 from energy.counts import Version
-from energy.plots import layer_bars, operation_bars, ratio_bars
+from energy.memory_section import ACCELERATOR_TITLE, LAYERS_TITLE, memory_sections
+from energy.plots import layer_bars, layer_level_bars, level_bars, operation_bars, ratio_bars
 from energy.precision import meaning
 from energy.quantity import count_text, energy_text, in_unit, ratio_text, table_unit
 from energy.report import EnergyReport, Item
 from energy.section import KeyFigure, Picture, Section, Table
-from energy.technology import Source
+from energy.technology import NOT_STATED, NumberFormat, Price, Source
 from quant.files import replacing_file
 
 __all__ = ["KeyFigure", "Picture", "Section", "Table", "render_page", "write_page"]
@@ -79,12 +81,28 @@ def energy_sections(report: EnergyReport) -> tuple[Section, ...]:
     sections = (
         _where(report),
         _honest(report),
+        *_memory(report),
         _uncharged(report),
         _layers(report),
         _published(report),
         _prices(report),
     )
     return tuple(section for section in sections if section.tables or section.pictures)
+
+
+def _memory(report: EnergyReport) -> tuple[Section, ...]:
+    sections = memory_sections(report)
+    accelerator = report.accelerator
+    if accelerator is None:
+        return sections
+    pictures = {
+        ACCELERATOR_TITLE: Picture(level_bars(accelerator), "Energy of one image by level, low ends of the ranges."),
+        LAYERS_TITLE: Picture(layer_level_bars(accelerator), "The adder array's layers by level, low ends."),
+    }
+    return tuple(
+        dataclasses.replace(section, pictures=(pictures[section.title],)) if section.title in pictures else section
+        for section in sections
+    )
 
 
 def _introduction(report: EnergyReport) -> str:
@@ -102,7 +120,7 @@ def _key_figures(report: EnergyReport) -> tuple[KeyFigure, ...]:
         KeyFigure(
             energy_text(cnn.energy_pj), "same network as a CNN", f"{count_text(cnn.multiplications)} multiplications"
         ),
-        KeyFigure(ratio_text(report.ratio), "less energy in arithmetic", "memory not modelled"),
+        KeyFigure(ratio_text(report.ratio), "less energy in arithmetic", "memory stands beside it"),
         KeyFigure(
             count_text(report.workload.adder_taps),
             "adder taps",
@@ -154,7 +172,7 @@ def _honest(report: EnergyReport) -> Section:
             "network: the second ratio is what a layer saves. Layers that stay dot products and work outside the taps "
             f"bring it to {ratio_text(report.ratio, 3)} for this network as the papers charge it, and to "
             f"{ratio_text(report.whole_ratio, 3)} with everything that this page prices.",
-            "Memory is not modelled yet. Both networks fetch the same weights and activations, so each fetch brings "
+            "Memory is not in these ratios. Both networks fetch the same weights and activations, so each fetch brings "
             "the ratio closer to one.",
         ),
         tables=(Table(("precision", "multiplier swap alone", "tap with accumulation"), rows),),
@@ -256,18 +274,29 @@ def _prices(report: EnergyReport) -> Section:
         for item in report.items(version, charged=charged)
         if item.price is not None
     }
+    if report.bounds or report.accelerator is not None:
+        used |= {price for price in report.technology.prices if price.format is NumberFormat.WORD}
     rows = tuple(
         (
             price.label,
-            f"{float(price.energy_pj):g} pJ",
+            _price_text(price),
             f"{float(price.node_nm):g} nm",
-            f"{float(price.voltage_v):g} V",
-            "interpolated" if price.interpolated else "as printed",
+            NOT_STATED if price.voltage_v is None else f"{float(price.voltage_v):g} V",
+            price.derivation,
             f"[{number[price.source]}]",
         )
-        for price in sorted(used, key=lambda price: (price.format, price.operation, price.width_bits))
+        for price in sorted(used, key=_price_order)
     )
     headings = ("operation", "energy", "node", "voltage", "value", "source")
     return Section(
         "Prices used", tables=(Table(headings, rows, numeric=("energy", "node", "voltage")),) if rows else ()
     )
+
+
+def _price_text(price: Price) -> str:
+    ends = (price.energy_pj,) if price.energy_high_pj is None else (price.energy_pj, price.energy_high_pj)
+    return f"{' to '.join(f'{float(end):.4g}' for end in ends)} pJ"
+
+
+def _price_order(price: Price) -> tuple[str, str, int, int]:
+    return price.format, price.operation, price.width_bits, price.capacity_bytes or 0

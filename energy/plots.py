@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -11,18 +12,21 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from energy.accelerator import AcceleratorReport, Lanes, LevelEnergy
 from energy.counts import Operation, Version
+from energy.memory import Level
 from energy.quantity import own_unit
 from energy.report import EnergyReport
 
 # Stand-ins that no default of matplotlib uses; svg_text() turns each into what the page's light or dark theme says.
-INK, GRID, ADDER, CNN, SECOND = "#010101", "#020202", "#030303", "#040404", "#050505"
+INK, GRID, ADDER, CNN, SECOND, FOURTH = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
 THEMED = {
     INK: "currentColor",
     GRID: "var(--line)",
     ADDER: "var(--adder)",
     CNN: "var(--cnn)",
     SECOND: "var(--second)",
+    FOURTH: "var(--fourth)",
 }
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -94,43 +98,57 @@ def layer_bars(report: EnergyReport) -> str:
 
 def operation_bars(report: EnergyReport) -> str:
     """Energy by charged operation, and by what the papers do not charge, stacked: one bar for each network."""
-    parts: list[tuple[str, str, dict[Version, Fraction]]] = []
+    versions = (Version.CNN, Version.ADDER)
     charged = {v: report.items(v, charged=True) for v in Version}
-    for label, colour, operations in (
-        ("multiplications", CNN, {Operation.MULTIPLY}),
-        ("additions", ADDER, {Operation.ADD, Operation.SUBTRACT}),
-    ):
-        parts.append(
-            (
-                label,
-                colour,
-                {
-                    v: sum((i.energy_pj for i in charged[v] if i.count.operation in operations), Fraction(0))
-                    for v in Version
-                },
-            )
-        )
-    parts.append(
-        (
-            "not charged by the papers",
-            SECOND,
-            {v: report.whole_energy_pj(v) - report.total(v).energy_pj for v in Version},
-        )
-    )
-    scale, unit = own_unit(max(report.whole_energy_pj(v) for v in Version))
+
+    def energy_of(version: Version, operations: set[Operation]) -> Fraction:
+        return sum((i.energy_pj for i in charged[version] if i.count.operation in operations), Fraction(0))
+
+    parts = {
+        "multiplications": [energy_of(v, {Operation.MULTIPLY}) for v in versions],
+        "additions": [energy_of(v, {Operation.ADD, Operation.SUBTRACT}) for v in versions],
+        "not charged by the papers": [report.whole_energy_pj(v) - report.total(v).energy_pj for v in versions],
+    }
+    return stacked_bars("operations", ["as a CNN", "adder network"], parts, (CNN, ADDER, SECOND))
+
+
+def stacked_bars(
+    name: str, rows: Sequence[str], parts: Mapping[str, Sequence[Fraction]], colours: Sequence[str]
+) -> str:
+    """A bar for each row, the first on top, stacked from the picojoules of each part; `name` begins the SVG's ids."""
+    scale, unit = own_unit(max(sum(energies, Fraction(0)) for energies in zip(*parts.values(), strict=True)))
     with mpl.rc_context(_STYLE):
-        figure, axes = _axes(2, row_height=0.5)
-        left = [0.0, 0.0]
-        for label, colour, energies in parts:
-            widths = [float(energies[v] / scale) for v in (Version.CNN, Version.ADDER)]
-            axes.barh([0, 1], widths, left=left, height=0.6, color=colour, label=label)
+        figure, axes = _axes(len(rows), row_height=0.5 if len(rows) < 4 else 0.3)
+        left = [0.0] * len(rows)
+        for (label, energies), colour in zip(parts.items(), colours, strict=True):
+            widths = [float(energy / scale) for energy in energies]
+            axes.barh(range(len(rows)), widths, left=left, height=0.6, color=colour, label=label)
             left = [a + b for a, b in zip(left, widths, strict=True)]
-        axes.set_yticks([0, 1], ["as a CNN", "adder network"])
-        axes.set_ylim(1.5, -0.5)
+        axes.set_yticks(range(len(rows)), rows)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlabel(f"energy per image, {unit}")
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=3)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=len(parts))
         figure.set_layout_engine("constrained")
-        return svg_text(figure, "operations")
+        return svg_text(figure, name)
+
+
+def level_bars(report: AcceleratorReport) -> str:
+    """Energy of an image by level, a bar for each kind of lanes, gated and not; the low ends of the ranges."""
+    cases = [(lanes, state, gated) for state, gated in report.states for lanes in Lanes]
+    rows = [str(lanes).replace(", ", ",\n") + (" (gated)" if gated else "") for lanes, _, gated in cases]
+    return _by_level("levels", rows, [report.energy(lanes, gated=gated) for lanes, _, gated in cases])
+
+
+def layer_level_bars(report: AcceleratorReport) -> str:
+    """Energy of the adder array by layer and level; the low ends of the ranges."""
+    layers = report.counts.layers
+    energies = [report.layer_energy(layer, Lanes.ADDER) for layer in layers]
+    return _by_level("layer-levels", [layer.name for layer in layers], energies)
+
+
+def _by_level(name: str, rows: Sequence[str], energies: Sequence[LevelEnergy]) -> str:
+    parts = {str(level): [energy.by_level[level].low_pj for energy in energies] for level in Level}
+    return stacked_bars(name, rows, parts, (ADDER, SECOND, CNN, FOURTH))
 
 
 def ratio_bars(report: EnergyReport) -> str:

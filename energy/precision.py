@@ -46,11 +46,12 @@ PRICED_AS = {
     Operation.SUBTRACT: PricedOperation.ADD,
     Operation.COMPARE: PricedOperation.ADD,
     Operation.MULTIPLY: PricedOperation.MULTIPLY,
+    Operation.SHIFT: PricedOperation.SHIFT,
 }
 """A subtraction and a comparison (the sign of a difference) are priced as an addition.
 
-A shift and an absolute value are missing: no table here prices them. An absolute value clears the sign bit of a float;
-of an integer it is an exclusive or whose carry the adder tree takes in, far from a whole addition.
+An absolute value is missing: no table here prices it. It clears the sign bit of a float; of an integer it is an
+exclusive or whose carry the adder tree takes in, far from a whole addition.
 """
 
 
@@ -105,6 +106,18 @@ class TapRatio:
     swap_arithmetic: str
     tap: Fraction
     tap_arithmetic: str
+
+
+def tap_ratios(table: TechnologyTable) -> tuple[TapRatio, ...]:
+    """The ratios at all precisions of fixed widths that the table prices."""
+    priced = {(row.operation, row.width_bits, row.format) for row in table.prices}
+
+    def is_priced(formats: Formats) -> bool:
+        add, multiply = PricedOperation.ADD, PricedOperation.MULTIPLY
+        needed = {(add, formats.operand_bits), (add, formats.sum_bits), (multiply, formats.operand_bits)}
+        return {(operation, bits, formats.format) for operation, bits in needed} <= priced
+
+    return tuple(tap_ratio(precision, table) for precision, formats in FORMATS.items() if is_priced(formats))
 
 
 def tap_ratio(precision: Precision, table: TechnologyTable) -> TapRatio:

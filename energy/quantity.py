@@ -41,3 +41,17 @@ def count_text(count: int) -> str:
 def ratio_text(ratio: Fraction | None, decimals: int = 2) -> str:
     """As `2.51×`, or a dash where there is none."""
     return "–" if ratio is None else f"{float(ratio):.{decimals}f}×"
+
+
+def range_text(low_pj: Fraction, high_pj: Fraction, scale_pj: Fraction) -> str:
+    """The bare numbers of a range, as `62.57–304.67`; one where both ends are the same."""
+    ends = (in_unit(low_pj, scale_pj), in_unit(high_pj, scale_pj))
+    return ends[0] if ends[0] == ends[1] else "–".join(ends)
+
+
+def capacity_text(capacity_bytes: Fraction | int) -> str:
+    """As `8 KB` or `1 MB`, in powers of 1024."""
+    for unit, name in ((1 << 20, "MB"), (1 << 10, "KB")):
+        if capacity_bytes >= unit:
+            return f"{float(Fraction(capacity_bytes) / unit):.4g} {name}"
+    return f"{float(capacity_bytes):.4g} B"

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from energy.accelerator import AcceleratorCounts, AcceleratorReport, Lanes
 from energy.counts import LayerCount, Operation, OperationCount, Version, Workload
-from energy.precision import FORMATS, Precision, TapRatio, meaning, price_of, tap_ratio
+from energy.memory import Bound, EnergyRange, traffic_bounds
+from energy.precision import Precision, TapRatio, meaning, price_of, tap_ratios
 from energy.published import Comparison, compare_published
+from energy.scaling import OperatingPoint, scale_table, scaling_convention
 from energy.technology import Price, Source, TechnologyTable
 from quant.files import replacing_file
 
@@ -70,16 +73,52 @@ class LayerReport:
 
 
 @dataclass(frozen=True, slots=True)
+class TableTotals:
+    """The same counts priced by one of several tables."""
+
+    table: str
+    adder: Bill
+    cnn: Bill
+
+    @property
+    def ratio(self) -> Fraction | None:
+        """Energy as a CNN over energy as an adder network."""
+        return _ratio(self.cnn.energy_pj, self.adder.energy_pj)
+
+
+@dataclass(frozen=True, slots=True)
 class EnergyReport:
-    """Everything that the terminal, the JSON object, the CSV file and the page show."""
+    """Everything that the terminal, the JSON object, the CSV file and the page show.
+
+    Attributes:
+        technology: the table that prices it.
+        side_by_side: totals by this and by other tables; empty where there are no others.
+        target: node and voltage that the tables are scaled to.
+        bounds: traffic of the layers with taps without a mapping; empty where their inputs are not known.
+        accelerator: the network on the accelerator, where it was asked for.
+    """
 
     workload: Workload
-    table: str
+    technology: TechnologyTable
     precision: Precision
     layers: tuple[LayerReport, ...]
     tap_ratios: tuple[TapRatio, ...]
     published: tuple[Comparison, ...]
     sources: tuple[Source, ...]
+    side_by_side: tuple[TableTotals, ...] = ()
+    target: OperatingPoint | None = None
+    bounds: tuple[Bound, ...] = ()
+    accelerator: AcceleratorReport | None = None
+
+    @property
+    def table(self) -> str:
+        """Name of the table, with the node and the voltage that it is scaled to."""
+        return self.technology.name
+
+    def with_memory_ratio(self, memory: EnergyRange) -> tuple[Fraction, Fraction]:
+        """CNN over adder network when both pay for the same accesses, at the low and the high end."""
+        adder, cnn = (self.total(version).energy_pj for version in Version)
+        return (cnn + memory.low_pj) / (adder + memory.low_pj), (cnn + memory.high_pj) / (adder + memory.high_pj)
 
     def total(self, version: Version) -> Bill:
         """Sum of all layers' bills."""
@@ -116,11 +155,12 @@ class EnergyReport:
             "Counts are for one image. Padding taps are executed, so they count as taps.",
             "As a CNN: the same network with every adder tap turned into a dot-product tap.",
             f"Precision {self.precision}: {meaning(self.precision)}." + self._width_rule(),
-            "A subtraction and a comparison are priced as an addition of the same width. A shift and an absolute value "
-            "(a cleared sign bit in floats, an exclusive or with the sign in integers) are counted, but the table has "
-            "no price for them and they add nothing.",
-            "Memory is not modelled yet: no fetch of a weight or an activation is in any figure here, and in a real "
-            "accelerator fetches can cost more than the arithmetic.",
+            "A subtraction and a comparison are priced as an addition of the same width. What the table has no price "
+            "for is counted and adds nothing: an absolute value (a cleared sign bit in floats, an exclusive or with "
+            "the sign in integers), and a shift in most tables.",
+            "No fetch of a weight or an activation is in the totals of the arithmetic; memory stands beside them, and "
+            "in a real accelerator it can cost more than the arithmetic.",
+            *(() if self.target is None else (scaling_convention(self.target),)),
         )
 
     def _width_rule(self) -> str:
@@ -158,6 +198,17 @@ class EnergyReport:
                 }
                 for ratio in self.tap_ratios
             ],
+            "tables": [
+                {
+                    "table": each.table,
+                    "adder": _bill_json(each.adder),
+                    "cnn": _bill_json(each.cnn),
+                    "ratio": _number(each.ratio),
+                }
+                for each in self.side_by_side
+            ],
+            "memory_bounds": [self._bound_json(bound) for bound in self.bounds],
+            "accelerator": None if self.accelerator is None else self.accelerator.to_json(),
             "published": [comparison.to_json() for comparison in self.published],
             "sources": [
                 {"citation": source.citation, "place": source.place, "date_read": source.date_read}
@@ -165,10 +216,59 @@ class EnergyReport:
             ],
         }
 
+    def _bound_json(self, bound: Bound) -> dict[str, object]:
+        return {
+            "reuse": str(bound.reuse),
+            "reads": bound.reads,
+            "writes": bound.writes,
+            "bits": bound.bits,
+            "energy_pj": {
+                name: [float(energy.low_pj), float(energy.high_pj)]
+                for name, energy in bound.energies(self.technology).items()
+            },
+        }
 
-def build_report(workload: Workload, table: TechnologyTable, precision: Precision = Precision.FP32) -> EnergyReport:
-    """Price a workload; raises BadInputError when `table` lacks a row that `precision` needs for the taps."""
 
+def build_report(
+    workload: Workload,
+    table: TechnologyTable,
+    precision: Precision = Precision.FP32,
+    *,
+    others: Sequence[TechnologyTable] = (),
+    target: OperatingPoint | None = None,
+    accelerator: AcceleratorCounts | None = None,
+) -> EnergyReport:
+    """Price a workload.
+
+    Args:
+        workload: what is counted.
+        table: that prices all of the report.
+        precision: at which the operations are priced.
+        others: tables whose totals stand beside it.
+        target: node and voltage that all tables are scaled to.
+        accelerator: counts of the same network on an accelerator.
+
+    Raises:
+        BadInputError: when a table lacks a row that `precision` needs for the taps, or cannot be scaled.
+    """
+    tables = [each if target is None else scale_table(each, target) for each in (table, *others)]
+    reports = [_price(workload, each, precision) for each in tables]
+    report = reports[0]
+    sources = [source for each in reports for source in each.sources]
+    if target is not None:
+        sources.append(target.node.source)
+    totals = (TableTotals(each.table, each.total(Version.ADDER), each.total(Version.CNN)) for each in reports)
+    return dataclasses.replace(
+        report,
+        sources=tuple(dict.fromkeys(sources)),
+        side_by_side=tuple(totals) if others else (),
+        target=target,
+        bounds=traffic_bounds(workload, precision),
+        accelerator=None if accelerator is None else AcceleratorReport(accelerator, tables[0]),
+    )
+
+
+def _price(workload: Workload, table: TechnologyTable, precision: Precision) -> EnergyReport:
     def items(counts: Iterable[OperationCount]) -> tuple[Item, ...]:
         return tuple(Item(count, price_of(count, precision, table)) for count in counts)
 
@@ -184,10 +284,10 @@ def build_report(workload: Workload, table: TechnologyTable, precision: Precisio
     sources = [price.source for price in table.prices] + [each.source for each in published if each.source is not None]
     return EnergyReport(
         workload=workload,
-        table=table.name,
+        technology=table,
         precision=precision,
         layers=layers,
-        tap_ratios=tuple(tap_ratio(precision, table) for precision in FORMATS),
+        tap_ratios=tap_ratios(table),
         published=published,
         sources=tuple(dict.fromkeys(sources)),
     )
@@ -206,11 +306,15 @@ CSV_COLUMNS = (
     "priced_as",
     "price_pj",
     "energy_pj",
+    "energy_high_pj",
 )
 
 
 def write_csv(report: EnergyReport, path: Path) -> None:
-    """One line per layer, version and operation; `price_pj` is empty where the table has no price."""
+    """One line per layer, version and operation; `price_pj` is empty where the table has no price.
+
+    The accelerator's accesses follow, their `version` being the array; a range fills both columns of energy.
+    """
     with replacing_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(CSV_COLUMNS)
@@ -219,6 +323,18 @@ def write_csv(report: EnergyReport, path: Path) -> None:
                 for charged, items in (("yes", row.charged[version]), ("no", row.uncharged[version])):
                     for item in items:
                         writer.writerow(_csv_row(row.layer, version, charged, item))
+        if report.accelerator is not None:
+            writer.writerows(_accelerator_rows(report.accelerator))
+
+
+def _accelerator_rows(report: AcceleratorReport) -> Iterable[tuple[object, ...]]:
+    for layer in report.counts.layers:
+        for lanes in Lanes:
+            for each in layer.work[lanes].traffic:
+                energy = report.traffic_energy(each)
+                ends = ("", "") if energy is None else (float(energy.low_pj), float(energy.high_pj))
+                access = (each.purpose, f"{each.memory.level} access", each.bits, each.count, each.memory.name, "")
+                yield (layer.name, "", "", lanes, "no", *access, *ends)
 
 
 def _csv_row(layer: LayerCount, version: Version, charged: str, item: Item) -> tuple[object, ...]:
@@ -234,7 +350,7 @@ def _csv_row(layer: LayerCount, version: Version, charged: str, item: Item) -> t
         item.count.count,
         "" if item.price is None else item.price.label,
         "" if item.price is None else float(item.price.energy_pj),
-        "" if item.price is None else float(item.energy_pj),
+        *(2 * ("" if item.price is None else float(item.energy_pj),)),
     )
 
 

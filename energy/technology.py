@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from energy.quantity import capacity_text
 from quant.errors import BadInputError
 from quant.files import require_file
 
 TABLES = Path(__file__).parent / "tables"
+
+BUILT_IN = ("horowitz-isscc-2014", "aladdin-40nm", "shiftaddnas-icml-2022")
+NOT_STATED = "not stated"
+"""What a table says for a voltage that its source leaves out."""
 
 PICOJOULES = {"fJ": Fraction(1, 1000), "pJ": Fraction(1), "nJ": Fraction(1000)}
 
@@ -31,6 +36,8 @@ class PricedOperation(enum.StrEnum):
 
     ADD = "add"
     MULTIPLY = "multiply"
+    SHIFT = "shift"
+    REGISTER_ACCESS = "register access"
     SRAM_ACCESS = "sram access"
     DRAM_ACCESS = "dram access"
 
@@ -52,8 +59,9 @@ class Price:
         capacity_bytes: size of the memory, for SRAM.
         energy_pj: exact decimal of the source; the lower end where it prints a range.
         energy_high_pj: the upper end of a range, otherwise None.
-        node_nm, voltage_v: technology the source states.
+        node_nm, voltage_v: technology the source states; no voltage where it says none.
         interpolated: derived from other rows instead of read in the source.
+        scaling: what the source's energy was multiplied by for another node (`energy.scaling`), 1 as it stands.
     """
 
     operation: PricedOperation
@@ -63,14 +71,24 @@ class Price:
     energy_pj: Fraction
     energy_high_pj: Fraction | None
     node_nm: Fraction
-    voltage_v: Fraction
+    voltage_v: Fraction | None
     interpolated: bool
     source: Source
+    scaling: Fraction = Fraction(1)
 
     @property
     def label(self) -> str:
-        """As `int add, 8 bits`."""
+        """As `int add, 8 bits` or `sram access, 64 bits, 8 KB`."""
+        if self.format is NumberFormat.WORD:
+            capacity = "" if self.capacity_bytes is None else f", {capacity_text(self.capacity_bytes)}"
+            return f"{self.operation}, {self.width_bits} bits{capacity}"
         return f"{self.format} {self.operation}, {self.width_bits} bits"
+
+    @property
+    def derivation(self) -> str:
+        """How the energy follows from the source."""
+        printed = "interpolated" if self.interpolated else "as printed"
+        return printed if self.scaling == 1 else f"{printed}, scaled by {float(self.scaling):.4f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +98,14 @@ class TechnologyTable:
     name: str
     prices: tuple[Price, ...]
 
-    def _rows(self, operation: PricedOperation, number_format: NumberFormat) -> tuple[Price, ...]:
+    def rows(self, operation: PricedOperation, number_format: NumberFormat) -> tuple[Price, ...]:
+        """The rows of an operation, narrowest first."""
         rows = [row for row in self.prices if row.operation is operation and row.format is number_format]
         return tuple(sorted(rows, key=lambda row: row.width_bits))
 
     def price(self, operation: PricedOperation, width_bits: int, number_format: NumberFormat) -> Price:
         """The row of exactly this width; BadInputError names the nearest rows where there is none."""
-        rows = self._rows(operation, number_format)
+        rows = self.rows(operation, number_format)
         for row in rows:
             if row.width_bits == width_bits:
                 return row
@@ -97,7 +116,7 @@ class TechnologyTable:
 
     def price_at_or_above(self, operation: PricedOperation, width_bits: int, number_format: NumberFormat) -> Price:
         """The narrowest row that holds `width_bits`; BadInputError where every row is narrower."""
-        rows = self._rows(operation, number_format)
+        rows = self.rows(operation, number_format)
         for row in rows:
             if row.width_bits >= width_bits:
                 return row
@@ -120,20 +139,46 @@ def horowitz_2014() -> TechnologyTable:
     return load_table(TABLES / "horowitz-isscc-2014.csv")
 
 
+def find_table(text: str) -> TechnologyTable:
+    """A table of ours by its name, a csv file, or several of them joined by `+`.
+
+    A join prices what one of them alone does not, as shifts; an operation that two of them price is an error.
+    """
+    if text in BUILT_IN:
+        return load_table(TABLES / f"{text}.csv")
+    if text.endswith(".csv"):
+        return load_table(Path(text))
+    if "+" not in text:
+        raise BadInputError(f"technology table must be {', '.join(BUILT_IN)} or a csv file, not {text}")
+    tables = [find_table(part) for part in text.split("+")]
+    priced: set[tuple[PricedOperation, int, NumberFormat, int | None]] = set()
+    for price in (price for table in tables for price in table.prices):
+        key = (price.operation, price.width_bits, price.format, price.capacity_bytes)
+        if key in priced:
+            raise BadInputError(f"operations of joined tables must be priced by one of them, not {price.label} by two")
+        priced.add(key)
+    return TechnologyTable("+".join(table.name for table in tables), tuple(p for table in tables for p in table.prices))
+
+
 def load_table(path: Path) -> TechnologyTable:
     """Read a technology table; the file's stem is its name.
 
     Raises BadInputError for a missing file, column, unit, source or price, a negative price, or an unknown operation.
     """
     require_file(path, "technology table")
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
-        if missing:
-            raise BadInputError(f"technology table {path.name} must have a column {missing[0]}, not miss it")
-        prices = tuple(
-            _price(row, f"line {line} of technology table {path.name}") for line, row in enumerate(reader, 2)
-        )
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file, strict=True)
+            missing = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
+            if missing:
+                raise BadInputError(f"technology table {path.name} must have a column {missing[0]}, not miss it")
+            prices = tuple(
+                _price(row, f"line {line} of technology table {path.name}") for line, row in enumerate(reader, 2)
+            )
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise BadInputError(
+            f"technology table {path.name} must be CSV text in UTF-8, not unreadable ({error})"
+        ) from error
     if not prices:
         raise BadInputError(f"technology table {path.name} must hold at least one price, not none")
     return TechnologyTable(path.stem, prices)
@@ -167,7 +212,7 @@ def _price(row: Mapping[str, str | None], where: str) -> Price:
         energy_pj=_positive(row, "energy", where) * scale,
         energy_high_pj=_positive(row, "energy_high", where) * scale if row["energy_high"] else None,
         node_nm=_positive(row, "node_nm", where),
-        voltage_v=_positive(row, "voltage_v", where),
+        voltage_v=None if row["voltage_v"] == NOT_STATED else _positive(row, "voltage_v", where),
         interpolated=_choice(row, "interpolated", ("yes", "no"), where) == "yes",
         source=Source(_text(row, "source", where), _text(row, "place", where), _text(row, "date_read", where)),
     )

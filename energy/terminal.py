@@ -10,16 +10,20 @@ from rich.table import Table
 from rich.text import Text
 
 from energy.counts import Version
+from energy.memory_section import memory_sections
 from energy.precision import meaning
 from energy.published import Comparison
 from energy.quantity import count_text, energy_text, in_unit, ratio_text, table_unit
 from energy.report import EnergyReport
+from energy.section import Section
 
 
 def terminal_report(report: EnergyReport) -> Group:
-    """Totals, layers, honest ratios, uncharged operations, published figures and conventions, in this order."""
+    """Totals, layers, honest ratios, uncharged operations, memory, published figures and conventions, in this order."""
     title = Text(f"{report.workload.model}: {meaning(report.precision)}, table {report.table}", style="bold")
     parts: list[RenderableType] = [title, _totals(report), _layers(report), _ratios(report), _uncharged(report)]
+    for section in memory_sections(report):
+        parts += _section(section)
     if report.published:
         parts.append(_published(report))
     parts.append(Text("\n".join(report.conventions), style="dim"))
@@ -34,6 +38,21 @@ def _table(title: str, left: tuple[str, ...], right: tuple[str, ...]) -> Table:
     for heading in right:
         table.add_column(heading, justify="right")
     return table
+
+
+def _section(section: Section) -> list[RenderableType]:
+    """A section of the page."""
+    parts: list[RenderableType] = [Text(section.title, style="bold"), *map(Text, section.paragraphs)]
+    for content in section.tables:
+        table = Table(title=content.caption or None, title_justify="left")
+        for heading in content.headings:
+            table.add_column(heading, justify="right" if heading in content.numeric else "left", overflow="fold")
+        for index, row in enumerate(content.rows, 1):
+            if content.has_total and index == len(content.rows):
+                table.add_section()
+            table.add_row(*row)
+        parts.append(table)
+    return parts
 
 
 def _totals(report: EnergyReport) -> Table:

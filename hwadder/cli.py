@@ -20,16 +20,19 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import click
+from click.core import ParameterSource
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from energy import Precision, terminal_published, terminal_report, write_csv, write_page
+from energy.scaling import OperatingPoint, parse_operating_point
+from energy.technology import BUILT_IN
 from hwadder import verbs
 from hwadder.chain import FlowOptions, FlowStep
 from hwadder.chain import flow as run_flow
 from hwadder.diagnosis import require_needed
-from hwadder.gate_energy import GateOptions
+from hwadder.gate_energy import GateOptions, GateReport
 from hwadder.gate_report import (
     DESIGN_HEADINGS,
     GATE_HEADINGS,
@@ -191,6 +194,14 @@ def _architecture_options(lanes: int) -> Callable[[Callable[..., None]], Callabl
         return with_architecture
 
     return decorate
+
+
+def _operating_point(node: str | None, voltage: str | None) -> OperatingPoint | None:
+    if node is None and voltage is None:
+        return None
+    if node is None or voltage is None:
+        raise BadInputError("--node and --voltage must be given together, not one of them alone")
+    return parse_operating_point(node, voltage)
 
 
 def _reserved(text: str) -> tuple[str, int]:
@@ -501,13 +512,15 @@ def synth(
     keep_synthesis(folder, result)
 
 
+_NOT_ON_GATES = ("tables", "node", "voltage", "input_shape", "classes", "list_unknown", "published", "accelerator", "html", "csv")  # fmt: skip
+"""Options of `hwadder energy` that say nothing about gates."""
+
+
 def _gate_options(command: Callable[..., None]) -> Callable[..., None]:
     """Options of energy measured on gates; with --gates that is printed, and the command does not run."""
     options = (
         click.option("--gates", is_flag=True, help="Measure a tap of NET's adder layers on gates of a cell library."),
         click.option("--liberty", type=PATH, help="With --gates: the cell library (Liberty file)."),
-        click.option("--data", help=f"With --gates: {_DATA_HELP}."),
-        click.option("--images", type=int, help="With --gates: test images, from the first.  [default: 1]"),
         click.option(
             "--layer", "layers", multiple=True, help="With --gates: an adder layer.  [default: that of most taps]"
         ),
@@ -515,44 +528,54 @@ def _gate_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--window-words", type=int, help="With --gates: words of a sample, at least.  [default: 256]"),
         click.option("--clock-mhz", type=float, help="With --gates: at which leakage is charged.  [default: 100]"),
         click.option("--array", is_flag=True, help="With --gates: also the whole lane array, a minute more."),
-        click.option("--in-lanes", type=int, help="With --gates: codes of a window a clock.  [default: 16]"),
-        click.option("--out-lanes", type=int, help="With --gates: output channels at once.  [default: 16]"),
     )
+    names = ("liberty", "layers", "windows", "window_words", "clock_mhz", "array")
 
     @wraps(command)
-    def with_gates(gates: bool, **kwargs: object) -> None:
-        names = ("liberty", "data", "images", "layers", "windows", "window_words", "clock_mhz", "array")
-        given = {name: kwargs.pop(name) for name in (*names, "in_lanes", "out_lanes")}
-        # Not `in`, which takes a 0 for False.
-        given = {name: value for name, value in given.items() if not (value is None or value is False or value == ())}
-        spelled = {name: "--layer" if name == "layers" else f"--{name.replace('_', '-')}" for name in given}
-        if not gates and given:
-            raise BadInputError(f"option --gates must be given with {', '.join(spelled.values())}, not left out")
+    def with_gates(gates: bool, **kwargs: Any) -> None:
+        given = _given_options()
+        chosen = {name: value for name in names if (value := kwargs.pop(name)) is not None and name in given}
         if not gates:
+            if chosen:
+                spelled = ", ".join(given[name] for name in chosen)
+                raise BadInputError(f"option --gates must be given with {spelled}, not left out")
             command(**kwargs)
             return
         for name in ("liberty", "data"):
             if name not in given:
                 raise BadInputError(f"option --{name} must be given with --gates, not left out")
-        for name in ("input_shape", "list_unknown", "published", "html", "csv"):
-            if kwargs[name]:
-                raise BadInputError(f"option --{name.replace('_', '-')} must be left out with --gates, not given")
+        for name in _NOT_ON_GATES:
+            if name in given:
+                raise BadInputError(f"option {given[name]} must be left out with --gates, not given")
         if kwargs["model"] is None:
             raise BadInputError("energy with --gates must be of a quantized network, not of none")
-        _print_gates(Path(str(kwargs["model"])), given, bool(kwargs["as_json"]))
+        with _spinner("gates") as progress:
+            report = verbs.gate_energy(
+                Path(kwargs["model"]),
+                kwargs["data"],
+                kwargs["images"],
+                GateOptions(**chosen),
+                kwargs["architecture"],
+                progress,
+            )
+        _print_gates(report, kwargs["as_json"])
 
     for option in reversed(options):
         with_gates = option(with_gates)
     return with_gates
 
 
-def _print_gates(net: Path, given: dict[str, Any], as_json: bool) -> None:
-    """Measure on gates and print."""
-    data, images = given.pop("data"), given.pop("images", 1)
-    lanes = {name: given.pop(name) for name in ("in_lanes", "out_lanes") if name in given}
-    options = GateOptions(**given)
-    with _spinner("gates") as progress:
-        report = verbs.gate_energy(net, data, images, options, Architecture(**lanes), progress)
+def _given_options() -> dict[str, str]:
+    """How the options are spelled that stand on the command line, by the name of their parameter."""
+    context = click.get_current_context()
+    return {
+        each.name: each.opts[-1]
+        for each in context.command.params
+        if each.name is not None and context.get_parameter_source(each.name) is ParameterSource.COMMANDLINE
+    }
+
+
+def _print_gates(report: GateReport, as_json: bool) -> None:
     if as_json:
         _emit(gate_json(report), "")
         return
@@ -565,22 +588,46 @@ def _print_gates(net: Path, given: dict[str, Any], as_json: bool) -> None:
 @main.command()
 @click.argument("model", metavar="[MODEL|CHECKPOINT|NET]", required=False)
 @precision_option
+@click.option(
+    "--table",
+    "tables",
+    multiple=True,
+    default=BUILT_IN[:1],
+    show_default=True,
+    help=f"Technology table: {', '.join(BUILT_IN)} or a csv file; A+B prices by B what A does not; "
+    "given several times, totals stand side by side.",
+)
+@click.option("--node", help="Scale the tables to this node, as 7, HP7 or LP7; with --voltage.")
+@click.option("--voltage", help="Scale the tables to this supply in volts; with --node.")
 @click.option("--input-shape", type=ShapeType(), help="C,H,W of a module:function that has no input_shape.")
 @click.option("--classes", default=10, show_default=True, help="Classes of a model by name.")
 @click.option("--list-unknown", is_flag=True, help="Only list the operations of MODEL that cannot be counted.")
 @click.option("--published", is_flag=True, help="Only compare every published figure with the counted one.")
+@click.option("--accelerator", is_flag=True, help="Memory too: NET on the accelerator that the options below describe.")
+@click.option(
+    "--data", help=f"Test images that --accelerator counts effective taps on, or --gates plays: {_DATA_HELP}."
+)
+@click.option("--images", default=1, show_default=True, help="How many of them, from the first.")
 @click.option("--html", type=PATH, help="Write a report page.")
 @click.option("--csv", type=PATH, help="Write one line per layer and operation.")
 @json_option
 @_exit_codes
+@_architecture_options(lanes=16)
 @_gate_options
 def energy(
     model: str | None,
     precision: str,
+    tables: tuple[str, ...],
+    node: str | None,
+    voltage: str | None,
     input_shape: tuple[int, int, int] | None,
     classes: int,
     list_unknown: bool,
     published: bool,
+    accelerator: bool,
+    architecture: Architecture,
+    data: str | None,
+    images: int,
     html: Path | None,
     csv: Path | None,
     as_json: bool,
@@ -605,8 +652,12 @@ def energy(
             _table(f"Operations of {model} that are not counted", ("operation", "module", "times"), rows),
         )
         return
-    with _spinner("counting"):
-        report = verbs.energy(model, Precision(precision), input_shape, classes)
+    if data is not None and not accelerator:
+        raise BadInputError("data must be given with --accelerator or --gates, which count on it, not alone")
+    pricing = verbs.Pricing(tables, _operating_point(node, voltage))
+    mapping = verbs.OnAccelerator(architecture, data, images) if accelerator else None
+    with _bar("counting") as progress:
+        report = verbs.energy(model, Precision(precision), input_shape, classes, pricing, mapping, progress)
         if csv is not None:
             write_csv(report, csv)
         if html is not None:

@@ -277,11 +277,15 @@ _MOVES = {
 
 @dataclass(slots=True)
 class _Record:
-    """What one layer, or one operation of a module's own forward, takes in all its calls."""
+    """What one layer, or one operation of a module's own forward, takes in all its calls.
+
+    `inputs` are elements of what it reads beside its parameters.
+    """
 
     name: str
     node: str
     parameters: int
+    inputs: int = 0
     output_shape: tuple[int, ...] = ()
     adder_taps: int = 0
     dot_taps: int = 0
@@ -306,6 +310,7 @@ class _Record:
                 OperationCount(operation, role, count, purpose)
                 for (operation, role, purpose), count in self.others.items()
             ),
+            inputs=max(0, self.inputs),
         )
 
 
@@ -331,18 +336,23 @@ class _CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call] # of to
             if cost is None:
                 self.unknown[name, path] += 1
             else:
-                self._book(path, module, name, cost).output_shape = tuple(out.shape[1:])
+                record = self._book(path, module, name, cost)
+                record.output_shape = _without_batch(out)
+                if not _is_layer(module):
+                    record.inputs += _elements(args)
         return result
 
     def enter(self, path: str, module: nn.Module) -> None:
         """A module's forward begins."""
         self.running.append((path, module))
 
-    def leave(self, path: str, module: nn.Module, output: Any) -> None:
+    def leave(self, path: str, module: nn.Module, inputs: Sequence[Any], output: Any) -> None:
         """A module's forward ends with `output`, whose shape may differ from that of its last operation."""
         self.running.pop()
-        if _is_layer(module) and path in self.records and isinstance(output, Tensor):
-            self.records[path].output_shape = tuple(output.shape[1:])
+        if _is_layer(module) and path in self.records:
+            self.records[path].inputs += _elements(inputs)
+            if isinstance(output, Tensor):
+                self.records[path].output_shape = _without_batch(output)
 
     def _book(self, path: str, module: nn.Module, operation: str, cost: _Cost) -> _Record:
         node = type(module).__name__
@@ -355,10 +365,20 @@ class _CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call] # of to
             is_first = path not in self._owners
             self._owners.add(path)
             own = sum(each.numel() for each in module.parameters(recurse=False)) if is_first else 0
-            self.records[key] = _Record(key, node, own)
+            # Parameters reach an operation as tensors among the others, a layer apart from its inputs.
+            self.records[key] = _Record(key, node, own, inputs=0 if _is_layer(module) else -own)
         record = self.records[key]
         record.add(cost)
         return record
+
+
+def _without_batch(tensor: Tensor) -> tuple[int, ...]:
+    """The shape of one image's tensor; a batched matrix product may have heads where others have the image."""
+    return tuple(tensor.shape[1:] if tensor.shape[:1] == (1,) else tensor.shape)
+
+
+def _elements(tensors: Sequence[Any]) -> int:
+    return sum(each.numel() for each in tensors if isinstance(each, Tensor))
 
 
 def _is_layer(module: nn.Module) -> bool:
@@ -375,7 +395,9 @@ def _tracked(model: nn.Module, mode: _CountingMode) -> Iterator[None]:
         name = path or type(model).__name__
         handles += [
             module.register_forward_pre_hook(lambda module, _inputs, name=name: mode.enter(name, module)),
-            module.register_forward_hook(lambda module, _inputs, output, name=name: mode.leave(name, module, output)),
+            module.register_forward_hook(
+                lambda module, inputs, output, name=name: mode.leave(name, module, inputs, output)
+            ),
         ]
     try:
         yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
@@ -18,9 +18,13 @@ from energy import (
     build_report,
     compare_published,
     count_integer,
-    horowitz_2014,
+    find_table,
     published_models,
 )
+from energy.accelerator import AcceleratorCounts
+from energy.scaling import OperatingPoint
+from energy.technology import BUILT_IN
+from hwadder.accelerator_energy import accelerator_counts, count_accelerator
 from hwadder.diagnosis import ToolStatus, diagnose
 from hwadder.gate_energy import GateOptions, GateReport, measure_gates
 from quant import network_file
@@ -34,7 +38,7 @@ from quant.quantization_report import LayerReport
 from quant.quantization_report import report as quantization_report
 from quant.quantizer import QuantizerOptions
 from quant.quantizer import quantize as quantize_network
-from rtl.architecture import Architecture, MemoryStyle
+from rtl.architecture import Architecture, Counters, MemoryStyle
 from rtl.counters import predict_counters
 from rtl.design import INDEX_FILE, Design, load_design
 from rtl.driver import LayerCounts
@@ -422,21 +426,66 @@ def _model_of_checkpoint(path: Path) -> tuple[nn.Module, str]:
     raise BadInputError(f"checkpoint to count must be of a model that ships ({', '.join(MODEL_NAMES)}), not {path}")
 
 
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    """What operations and accesses are priced with.
+
+    Attributes:
+        tables: names of technology tables, or files; the first prices the report, the totals of all stand side by side.
+        point: node and voltage that the tables are scaled to.
+    """
+
+    tables: tuple[str, ...] = BUILT_IN[:1]
+    point: OperatingPoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OnAccelerator:
+    """The accelerator that a network's memory is counted on, and the test images that show its effective taps."""
+
+    architecture: Architecture
+    data: Source | None = None
+    images: int = 1
+
+
+_PLAIN = Pricing()
+
+
 def energy(
     model: str,
     precision: Precision = Precision.FP32,
     input_shape: tuple[int, int, int] | None = None,
     num_classes: int = 10,
+    pricing: Pricing = _PLAIN,
+    mapping: OnAccelerator | None = None,
+    progress: Counter = _ignore_count,
 ) -> EnergyReport:
     """Count and price the operations of a model by name, of a checkpoint, or of a quantized network's file."""
+    first, *others = map(find_table, pricing.tables)
     path = Path(model)
+    accelerator = None
     if path.suffix == NETWORK_SUFFIX or (path.is_file() and is_network_file(path)):
-        workload = count_integer(network_file.load(path))
+        network = network_file.load(path)
+        workload = count_integer(network)
+        if mapping is not None:
+            accelerator = _on_accelerator(path, network, mapping, progress)
+    elif mapping is not None:
+        raise BadInputError(f"network on the accelerator must be a quantized network's file, not {model}")
     else:
         from hwadder.counting import require_known
 
         workload = require_known(count_operations(model, input_shape, num_classes))
-    return build_report(workload, horowitz_2014(), precision)
+    return build_report(workload, first, precision, others=others, target=pricing.point, accelerator=accelerator)
+
+
+def _on_accelerator(
+    path: Path, network: IntegerNetwork, mapping: OnAccelerator, progress: Counter
+) -> AcceleratorCounts:
+    if mapping.data is None:
+        return count_accelerator(network, mapping.architecture)
+    architecture = replace(mapping.architecture, counters=Counters.FULL)
+    result = profile(path, mapping.data, mapping.images, architecture, progress)
+    return accelerator_counts(network, result.program, result.counts, result.images)
 
 
 def gate_energy(

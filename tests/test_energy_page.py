@@ -85,7 +85,7 @@ def test_what_it_says(page: str) -> None:
         "41.17M cannot be reached by counting the architecture",
         "layer2.0.downsample.0",
         "Papers' convention: an adder tap costs two additions",
-        "Memory is not modelled yet",
+        "No fetch of a weight or an activation is in the totals",
         "doi:10.1109/ISSCC.2014.6757323",
         "Towards Stable and Robust AdderNets",
     ):

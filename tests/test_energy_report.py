@@ -105,6 +105,9 @@ def test_json() -> None:
         "totals",
         "uncharged",
         "tap_ratios",
+        "tables",
+        "memory_bounds",
+        "accelerator",
         "published",
         "sources",
     }
@@ -116,7 +119,7 @@ def test_json() -> None:
     assert totals["ratio"] == float(Fraction("187740646.4") / Fraction("74704153.6"))
     assert sum(layer["adder"]["additions"] for layer in result["layers"]) == 81_183_360
     assert result["convention"].startswith("Papers' convention: an adder tap costs two additions")
-    assert "Memory is not modelled yet" in result["convention"]
+    assert "No fetch of a weight or an activation is in the totals" in result["convention"]
     assert any("Horowitz" in source["citation"] for source in result["sources"])
 
 
@@ -143,6 +146,7 @@ def test_csv_holds_every_operation(tmp_path: Path) -> None:
         "priced_as": "float multiply, 32 bits",
         "price_pj": "3.7",
         "energy_pj": "1636761.6",
+        "energy_high_pj": "1636761.6",
     }
 
 
@@ -166,5 +170,5 @@ def test_terminal() -> None:
     text = capture.get()
     for expected in ("5.38 µJ", "12.24 µJ", "2.275×", "2.31× = (0.2 + 0.1) / (0.03 + 0.1)", "41.17M", "40,813,184"):
         assert expected in text
-    assert "Memory is not modelled yet" in text
+    assert "No fetch of a weight or an activation is in the totals" in text
     assert "Horowitz" in text

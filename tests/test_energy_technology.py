@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from energy.technology import NumberFormat, PricedOperation, horowitz_2014, load_table
+from energy.technology import BUILT_IN, NumberFormat, PricedOperation, find_table, horowitz_2014, load_table
 from quant.errors import BadInputError
 
 HEADER = (
@@ -127,7 +127,7 @@ def test_units(tmp_path: Path, unit: str, energy_pj: str) -> None:
         (
             ROW.replace("add", "divide"),
             "operation in line 2 of technology table table.csv must be one of "
-            "add, multiply, sram access, dram access, not divide",
+            "add, multiply, shift, register access, sram access, dram access, not divide",
         ),
         (
             ROW.replace("int", "posit"),
@@ -138,6 +138,10 @@ def test_units(tmp_path: Path, unit: str, energy_pj: str) -> None:
             "width_bits in line 2 of technology table table.csv must be a whole number, not 8.5",
         ),
         (ROW.replace("a paper", " "), "source in line 2 of technology table table.csv must be given, not left empty"),
+        (
+            ROW.replace("0.9", ""),
+            "voltage_v in line 2 of technology table table.csv must be given, not left empty",
+        ),
         (
             ROW.replace("no", "maybe"),
             "interpolated in line 2 of technology table table.csv must be one of yes, no, not maybe",
@@ -161,3 +165,57 @@ def test_bad_tables(tmp_path: Path) -> None:
     with pytest.raises(BadInputError) as error:
         load_table(tmp_path / "absent.csv")
     assert str(error.value) == f"technology table must be an existing file, not missing: {tmp_path / 'absent.csv'}"
+    path = tmp_path / "latin.csv"
+    path.write_bytes(HEADER.encode() + b"\n\xe9\n")
+    with pytest.raises(BadInputError) as error:
+        load_table(path)
+    assert str(error.value) == (
+        "technology table latin.csv must be CSV text in UTF-8, not unreadable "
+        "('utf-8' codec can't decode byte 0xe9 in position 121: invalid continuation byte)"
+    )
+    (tmp_path / "open.csv").write_text(HEADER + '\n"add')
+    with pytest.raises(BadInputError) as error:
+        load_table(tmp_path / "open.csv")
+    assert str(error.value) == (
+        "technology table open.csv must be CSV text in UTF-8, not unreadable (unexpected end of data)"
+    )
+
+
+def test_aladdin() -> None:
+    table = find_table("aladdin-40nm")
+    energies = {(row.label, row.interpolated): row.energy_pj for row in table.prices}
+    assert energies == {
+        ("int add, 8 bits", True): Fraction("0.0857") / 4,
+        ("int add, 16 bits", True): Fraction("0.0857") / 2,
+        ("int add, 32 bits", False): Fraction("0.0857"),
+        ("int multiply, 8 bits", True): Fraction("8.63") / 16,
+        ("int multiply, 16 bits", True): Fraction("8.63") / 4,
+        ("int multiply, 32 bits", False): Fraction("8.63"),
+        ("float add, 32 bits", False): Fraction("7.928"),
+        ("float multiply, 32 bits", False): Fraction("24.4"),
+        ("register access, 1 bits", False): Fraction("0.009"),
+    }
+    assert {row.node_nm for row in table.prices} == {Fraction(40)}
+    assert {row.voltage_v for row in table.prices} == {None}
+
+
+def test_tables_that_are_found(tmp_path: Path) -> None:
+    assert [find_table(name).name for name in BUILT_IN] == list(BUILT_IN)
+    assert find_table(str(write(tmp_path, ROW))).name == "table"
+    with pytest.raises(BadInputError) as error:
+        find_table("horowitz")
+    assert str(error.value) == (
+        "technology table must be horowitz-isscc-2014, aladdin-40nm, shiftaddnas-icml-2022 or a csv file, not horowitz"
+    )
+
+
+def test_joined_tables() -> None:
+    table = find_table("horowitz-isscc-2014+shiftaddnas-icml-2022")
+    assert table.name == "horowitz-isscc-2014+shiftaddnas-icml-2022"
+    assert table.price(PricedOperation.ADD, 8, NumberFormat.INT).energy_pj == Fraction("0.03")
+    shifts = [table.price(PricedOperation.SHIFT, bits, NumberFormat.INT) for bits in (8, 32)]
+    assert [shift.energy_pj for shift in shifts] == [Fraction("0.024"), Fraction("0.13")]
+    assert all("ShiftAddNAS" in shift.source.citation for shift in shifts)
+    with pytest.raises(BadInputError) as error:
+        find_table("horowitz-isscc-2014+aladdin-40nm")
+    assert str(error.value) == ("operations of joined tables must be priced by one of them, not int add, 8 bits by two")

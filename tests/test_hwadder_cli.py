@@ -18,6 +18,7 @@ from networks import quantized, small_lenet
 from PIL import Image
 from tiny_user import MODEL, VALUES_PER_IMAGE, write_user_folder
 
+from energy.technology import TABLES
 from hwadder.cli import main
 from hwadder.train_config import settings
 from quant import network_file
@@ -239,6 +240,73 @@ def test_an_unknown_precision() -> None:
     assert result.stderr.splitlines()[-1] == (
         "Error: Invalid value for '--precision': 'fp8' is not one of 'fp32', 'fp16', 'int8', 'int8-sums8', 'network'."
     )
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ("lenet5", "--table", "horowitz"),
+            "technology table must be horowitz-isscc-2014, aladdin-40nm, shiftaddnas-icml-2022 or a csv file, "
+            "not horowitz",
+        ),
+        (("lenet5", "--table", "mine.csv"), "technology table must be an existing file, not missing: mine.csv"),
+        (("lenet5", "--node", "7"), "--node and --voltage must be given together, not one of them alone"),
+        (
+            ("lenet5", "--node", "28", "--voltage", "0.9"),
+            "node must be one of 180, 130, 90, 65, HP45, HP32, LP45, LP32, HP20, HP16, HP14, HP10, HP7, LP20, LP16, "
+            "LP14, LP10, LP7, not 28",
+        ),
+        (
+            ("lenet5", "--table", "aladdin-40nm", "--precision", "fp16"),
+            "width of float multiply must be one that table aladdin-40nm prices, not 16 bits "
+            "(nearest rows: 32 bits at 24.4 pJ)",
+        ),
+        (("lenet5", "--accelerator"), "network on the accelerator must be a quantized network's file, not lenet5"),
+        (
+            ("tiny.hwn", "--data", "data.npz"),
+            "data must be given with --accelerator or --gates, which count on it, not alone",
+        ),
+        (
+            ("tiny.hwn", "--accelerator", "--data", "data.npz", "--images", "11"),
+            "images must be 1 to 10, the test images of data.npz, not 11",
+        ),
+    ],
+)
+def test_energy_that_cannot_be_priced(options: tuple[str, ...], message: str) -> None:
+    fails(2, message, "energy", *options)
+
+
+@pytest.mark.usefixtures("folder")
+def test_energy_on_the_accelerator() -> None:
+    options = ("--in-lanes", 4, "--out-lanes", 2, "--counters", "none", "--data", "data.npz", "--images", 2)
+    shutil.copy(TABLES / "horowitz-isscc-2014.csv", "mine.csv")
+    tables = ("--table", "horowitz-isscc-2014", "--table", "mine.csv")
+    content = told(
+        run("energy", "tiny.hwn", "--accelerator", *options, *tables, "--node", "16", "--voltage", "0.8", "--json")
+    )
+    accelerator = content["accelerator"]
+    assert isinstance(accelerator, dict)
+    assert (accelerator["design"], accelerator["images"]) == ("4 x 2 lanes of 8 bits", 2)
+    assert isinstance(content["tables"], list)
+    assert [each["table"] for each in content["tables"]] == [
+        f"{name} at HP16, 0.8 V" for name in ("horowitz-isscc-2014", "mine")
+    ]
+    profile = told(run("profile", "tiny.hwn", *options[:4], "--data", "data.npz", "--images", 2, "--json"))
+    assert isinstance(profile["layers"], list)
+    reads = sum(layer["weight_reads"] for layer in profile["layers"])
+    found = [
+        traffic["count"]
+        for layer in accelerator["layers"]
+        for traffic in layer["adders"]["traffic"]
+        if traffic["purpose"] == "weight reads"
+    ]
+    assert 2 * sum(found) == reads > 0
+    without = told(run("energy", "tiny.hwn", "--accelerator", *options[:4], "--json"))["accelerator"]
+    assert isinstance(without, dict)
+    assert without["images"] == 0
+    assert [layer["effective_taps"] for layer in without["layers"]] == [None] * len(without["layers"])
 
 
 # Network files and designs -----------------------------------------------------------------------------------------

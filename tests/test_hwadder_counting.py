@@ -35,7 +35,11 @@ def others(layer: LayerCount) -> dict[str, int]:
 @pytest.mark.parametrize("name", ["lenet5", "resnet20"])
 def test_a_torch_model_counts_as_its_float_network(name: str) -> None:
     def totals(workload: Workload) -> tuple[object, ...]:
-        taps = [(each.name, each.adder_taps, each.dot_taps, each.output_shape) for each in workload.layers if each.kind]
+        taps = [
+            (each.name, each.adder_taps, each.dot_taps, each.output_shape, each.inputs)
+            for each in workload.layers
+            if each.kind
+        ]
         besides = Counter[str]()
         for layer in workload.layers:
             for count in layer.uncharged(Version.ADDER):
@@ -235,3 +239,20 @@ def test_deit_base_by_hand() -> None:
     )
     # Twelve norms' worth of the width in a block (section 3.1), one more at the end; seven operations an element.
     assert math.isclose(only_norms, 7 * 197 * 768 * (12 * 12 + 1), rel_tol=0.01)
+
+
+def test_inputs_are_what_is_read_beside_the_parameters() -> None:
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(6, 4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            heads = F.linear(x, self.weight).reshape(1, -1, 3, 2).transpose(1, 2)
+            return heads @ heads.transpose(2, 3)
+
+    layers = layers_of(Attention(), 5, 4)
+    product, scores = (layer for layer in layers.values() if layer.dot_taps)
+    assert (product.inputs, product.parameters, product.outputs) == (5 * 4, 6 * 4, 5 * 6)
+    # Three heads of five vectors of two elements, twice; three tables of five by five.
+    assert (scores.inputs, scores.parameters, scores.outputs) == (2 * 3 * 5 * 2, 0, 3 * 5 * 5)

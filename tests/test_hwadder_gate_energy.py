@@ -146,7 +146,6 @@ def test_refusals_before_the_network_is_read() -> None:
         (["--gates"], "option --liberty must be given with --gates, not left out"),
         (["--gates", "--liberty", "five.lib"], "option --data must be given with --gates, not left out"),
         (["--layer", "fc1", "--array"], "option --gates must be given with --layer, --array, not left out"),
-        (["--images", "0"], "option --gates must be given with --images, not left out"),
         ([*GIVEN, "--html", "page.html"], "option --html must be left out with --gates, not given"),
         ([*GIVEN, "--published"], "option --published must be left out with --gates, not given"),
         (GIVEN, "network file must be an existing file, not missing: absent.hwn"),
