@@ -7,7 +7,7 @@ PYTHON := .venv/bin/python
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: tools .venv/installed  ## Install Icarus Verilog, g++ and the pinned Python packages (.venv)
+setup: tools .venv/installed  ## Install Icarus Verilog, g++, Chromium and the pinned Python packages (.venv)
 
 demo: setup  ## Shipped LeNet-5 -> 8-bit integers -> Verilog -> simulated digits -> energy: build/demo
 	.venv/bin/hwadder flow --model lenet5 --data mnist --images 10 --out build/demo

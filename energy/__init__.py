@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from energy.counts import LayerCount, Operation, OperationCount, Version, Workload, count_float, count_integer
-from energy.page import KeyFigure, Section, Table, render_page, write_page
+from energy.document import Document
+from energy.page import energy_document
 from energy.precision import Precision
 from energy.report import Bill, EnergyReport, build_report, write_csv
+from energy.section import KeyFigure, Section, Table
 from energy.technology import TechnologyTable, horowitz_2014, load_table
 from energy.terminal import terminal_report
 
 __all__ = [
     "Bill",
+    "Document",
     "EnergyReport",
     "KeyFigure",
     "LayerCount",
@@ -25,10 +28,9 @@ __all__ = [
     "build_report",
     "count_float",
     "count_integer",
+    "energy_document",
     "horowitz_2014",
     "load_table",
-    "render_page",
     "terminal_report",
     "write_csv",
-    "write_page",
 ]

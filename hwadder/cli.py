@@ -22,7 +22,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from energy import Precision, terminal_report, write_csv, write_page
+from energy import Precision, energy_document, terminal_report, write_csv
 from hwadder import verbs
 from hwadder.chain import FlowOptions, FlowStep
 from hwadder.chain import flow as run_flow
@@ -446,7 +446,7 @@ def energy(model: str, precision: str, html: Path | None, csv: Path | None, as_j
         if csv is not None:
             write_csv(report, csv)
         if html is not None:
-            write_page(report, html)
+            energy_document(report).write(html)
     _emit(report.to_json() if as_json else None, terminal_report(report))
 
 
