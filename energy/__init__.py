@@ -8,6 +8,7 @@ from energy.page import energy_document
 from energy.precision import Precision
 from energy.report import Bill, EnergyReport, build_report, write_csv
 from energy.section import KeyFigure, Section, Table
+from energy.side_by_side import SideBySide
 from energy.technology import TechnologyTable, horowitz_2014, load_table
 from energy.terminal import terminal_report
 
@@ -21,6 +22,7 @@ __all__ = [
     "OperationCount",
     "Precision",
     "Section",
+    "SideBySide",
     "Table",
     "TechnologyTable",
     "Version",

@@ -451,6 +451,34 @@ def energy(model: str, precision: str, html: Path | None, csv: Path | None, as_j
 
 
 @main.command()
+@click.argument("names", metavar="MODEL|MODEL=CHECKPOINT|NET...", nargs=-1, required=True)
+@click.option(
+    "--precision",
+    "precisions",
+    type=click.Choice([each.value for each in Precision]),
+    multiple=True,
+    help="May be given several times.  [default: fp32, of a quantized network its own widths]",
+)
+@click.option("--html", type=PATH, help="Write a page with bars.")
+@click.option("--csv", type=PATH, help="Write one line per network and precision.")
+@json_option
+@_exit_codes
+def compare(
+    names: tuple[str, ...], precisions: tuple[str, ...], html: Path | None, csv: Path | None, as_json: bool
+) -> None:
+    """Taps, parameters and energy of several networks, or of one at several precisions, side by side."""
+    with _spinner("counting"):
+        result = verbs.compare(names, [Precision(each) for each in precisions])
+        if csv is not None:
+            result.write_csv(csv)
+        if html is not None:
+            result.document().write(html)
+    table = result.table()
+    rows = ([cell.text for cell in row] for row in table.cells)
+    _emit(result.to_json() if as_json else None, _table("Networks side by side", table.headings, rows))
+
+
+@main.command()
 @click.option("--model", default="lenet5", show_default=True, help=_MODEL_HELP)
 @click.option("--checkpoint", type=PATH, help="Default: the weights shipped with the model.")
 @click.option("--data", default="mnist", show_default=True, help=_DATA_HELP)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from energy import EnergyReport, Precision, build_report, count_float, count_integer, horowitz_2014
+from energy import (
+    EnergyReport,
+    Precision,
+    SideBySide,
+    Workload,
+    build_report,
+    count_float,
+    count_integer,
+    horowitz_2014,
+)
 from hwadder.diagnosis import ToolStatus, diagnose
 from quant import network_file
 from quant.errors import BadInputError
@@ -324,9 +333,34 @@ def first_test_images(dataset: Dataset, count: int) -> NDArray[np.uint8]:
 
 def energy(model: str, precision: Precision = Precision.FP32) -> EnergyReport:
     """Count and price the operations of a model by name, or of a quantized network's file."""
-    path = Path(model)
+    return build_report(_workload(model), horowitz_2014(), precision)
+
+
+def _workload(name: str) -> Workload:
+    """Counts of a model by name, of a checkpoint as `MODEL=CHECKPOINT`, or of a quantized network's file."""
+    path = Path(name)
     if path.suffix == NETWORK_SUFFIX or path.is_file():
-        workload = count_integer(network_file.load(path))
-    else:
-        workload = count_float(float_network(model))
-    return build_report(workload, horowitz_2014(), precision)
+        return count_integer(network_file.load(path))
+    model, _, checkpoint = name.partition("=")
+    return count_float(float_network(model, checkpoint=Path(checkpoint) if checkpoint else None))
+
+
+def compare(names: Sequence[str], precisions: Sequence[Precision] = ()) -> SideBySide:
+    """Count and price several networks, named as for `energy`, each at every one of the precisions.
+
+    Without precisions a float network is priced at fp32, an integer one at its own widths. Raises BadInputError for a
+    name or a precision given twice.
+    """
+    for what, given in (("names", names), ("precisions", precisions)):
+        twice = [each for at, each in enumerate(given) if each in given[:at]]
+        if twice:
+            raise BadInputError(f"{what} to compare must differ, not name {twice[0]} twice")
+    table = horowitz_2014()
+    reports = {}
+    for name in names:
+        workload = _workload(name)
+        own = Precision.NETWORK if workload.is_integer else Precision.FP32
+        for precision in precisions or (own,):
+            label = f"{name} {precision}" if len(precisions) > 1 else name
+            reports[label] = build_report(workload, table, precision)
+    return SideBySide(reports)
