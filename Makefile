@@ -17,8 +17,8 @@ test: export OMP_NUM_THREADS := 1
 test: setup  ## Run the tests (those on published checkpoints take their files from $HWADDER_DATA)
 	$(PYTHON) -m pytest -n 2
 
-slow: setup  ## Run the tests that take minutes: the official network on Icarus, all benches on Verilator, clock rates
-	$(PYTHON) -m pip install -c constraints.txt -e '.[fmax]'
+slow: setup  ## Run the tests that take minutes: the official network on Icarus, all benches on Verilator, clock rates, ZigZag
+	$(PYTHON) -m pip install -c constraints.txt -e '.[export,fmax]'
 	$(PYTHON) -m pytest -m slow --timeout 0
 
 lint: .venv/installed  ## Check format, lint and types

@@ -1,8 +1,8 @@
 """hwadder: from a trained AdderNet to integers, to Verilog proven bit for bit in simulation, to an energy report.
 
 The command line's verbs are functions here: `doctor train evaluate quantize rtl pack profile simulate synth energy
-compare export flow`; the torch layers are `Adder2d` and `AdderLinear`. They load on first use, since torch takes seconds
-to import. No module of the package may bear the name of one of them: importing it would put the module in the
+compare export flow`; the torch layers are `Adder2d` and `AdderLinear`. They load on first use, since torch takes
+seconds to import. No module of the package may bear the name of one of them: importing it would put the module in the
 function's place.
 """
 

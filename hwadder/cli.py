@@ -479,6 +479,29 @@ def compare(
 
 
 @main.command()
+@click.argument("name", metavar="MODEL|MODEL=CHECKPOINT|NET")
+@click.option(
+    "--format", "form", type=click.Choice([each.value for each in verbs.ExportFormat]), required=True, help="Whose."
+)
+@click.option("--out", required=True, type=PATH, help="Folder of the files; earlier ones there are replaced.")
+@click.option(
+    "--precision",
+    type=click.Choice([each.value for each in Precision]),
+    help="Which rows of the table price the operations.  [default: fp32, of a quantized network its own widths]",
+)
+@json_option
+@_exit_codes
+def export(name: str, form: str, out: Path, precision: str | None, as_json: bool) -> None:
+    """Write the layers of a network as YAML files of ZigZag or Accelergy, adder taps with their own energy."""
+    chosen = None if precision is None else Precision(precision)
+    report = verbs.export(name, verbs.ExportFormat(form), out, chosen)
+    files = sorted(path.name for path in out.iterdir())
+    layers = sum(row.layer.kind is not None for row in report.layers)
+    content = {"out": str(out), "files": files, "layers": layers, "precision": str(report.precision)}
+    _emit(content if as_json else None, f"{out}: {layers} layers with taps in {', '.join(files)}")
+
+
+@main.command()
 @click.option("--model", default="lenet5", show_default=True, help=_MODEL_HELP)
 @click.option("--checkpoint", type=PATH, help="Default: the weights shipped with the model.")
 @click.option("--data", default="mnist", show_default=True, help=_DATA_HELP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from energy import (
     count_integer,
     horowitz_2014,
 )
+from energy.accelergy import write_accelergy
+from energy.zigzag import write_zigzag
 from hwadder.diagnosis import ToolStatus, diagnose
 from quant import network_file
 from quant.errors import BadInputError
@@ -333,16 +336,24 @@ def first_test_images(dataset: Dataset, count: int) -> NDArray[np.uint8]:
 
 def energy(model: str, precision: Precision = Precision.FP32) -> EnergyReport:
     """Count and price the operations of a model by name, or of a quantized network's file."""
-    return build_report(_workload(model), horowitz_2014(), precision)
+    return build_report(_counted(_network(model)), horowitz_2014(), precision)
 
 
-def _workload(name: str) -> Workload:
-    """Counts of a model by name, of a checkpoint as `MODEL=CHECKPOINT`, or of a quantized network's file."""
+def _network(name: str) -> FloatNetwork | IntegerNetwork:
+    """A model by name, with a checkpoint's weights as `MODEL=CHECKPOINT`, or a quantized network's file."""
     path = Path(name)
     if path.suffix == NETWORK_SUFFIX or path.is_file():
-        return count_integer(network_file.load(path))
+        return network_file.load(path)
     model, _, checkpoint = name.partition("=")
-    return count_float(float_network(model, checkpoint=Path(checkpoint) if checkpoint else None))
+    return float_network(model, checkpoint=Path(checkpoint) if checkpoint else None)
+
+
+def _counted(network: FloatNetwork | IntegerNetwork) -> Workload:
+    return count_integer(network) if isinstance(network, IntegerNetwork) else count_float(network)
+
+
+def _own_precision(network: FloatNetwork | IntegerNetwork) -> Precision:
+    return Precision.NETWORK if isinstance(network, IntegerNetwork) else Precision.FP32
 
 
 def compare(names: Sequence[str], precisions: Sequence[Precision] = ()) -> SideBySide:
@@ -358,9 +369,31 @@ def compare(names: Sequence[str], precisions: Sequence[Precision] = ()) -> SideB
     table = horowitz_2014()
     reports = {}
     for name in names:
-        workload = _workload(name)
-        own = Precision.NETWORK if workload.is_integer else Precision.FP32
-        for precision in precisions or (own,):
+        network = _network(name)
+        workload = _counted(network)
+        for precision in precisions or (_own_precision(network),):
             label = f"{name} {precision}" if len(precisions) > 1 else name
             reports[label] = build_report(workload, table, precision)
     return SideBySide(reports)
+
+
+class ExportFormat(enum.StrEnum):
+    """Tools that model what is around the arithmetic."""
+
+    ZIGZAG = "zigzag"
+    ACCELERGY = "accelergy"
+
+
+def export(name: str, form: ExportFormat, out: Path, precision: Precision | None = None) -> EnergyReport:
+    """Write the layers of a network, named as for `energy`, for another tool to the folder `out`; returns its report.
+
+    Without a precision a float network is priced at fp32, an integer one at its own widths.
+    """
+    network = _network(name)
+    report = build_report(_counted(network), horowitz_2014(), precision or _own_precision(network))
+    with replacing_folder(out) as staged:
+        if form is ExportFormat.ZIGZAG:
+            write_zigzag(network, report, staged)
+        else:
+            write_accelergy(report, staged)
+    return report

@@ -123,5 +123,6 @@ def test_every_requirement_is_pinned_to_what_is_installed() -> None:
             waiting += [Requirement(line) for line in metadata.requires(name) or []]
     assert tested == brought
     # Not installed here, so not followed further.
-    assert {Requirement(line).name for line in project["optional-dependencies"]["fmax"]} <= {*tested, *fmax}
+    for extra in ("export", "fmax"):
+        assert {Requirement(line).name for line in project["optional-dependencies"][extra]} <= {*tested, *fmax}
     assert not tested.keys() & fmax.keys()
