@@ -1,6 +1,6 @@
 # Each verb sets up what it needs. `make` alone prints them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow lint wheel clean tools
+.PHONY: help setup demo test slow triton gpu lint wheel clean tools
 
 PYTHON := .venv/bin/python
 
@@ -20,6 +20,13 @@ test: setup  ## Run the tests (those on published checkpoints take their files f
 slow: setup  ## Run the tests that take minutes: the official network on Icarus, all benches on Verilator, clock rates, ZigZag
 	$(PYTHON) -m pip install -c constraints.txt -e '.[export,fmax]'
 	$(PYTHON) -m pytest -m slow --timeout 0
+
+triton: setup  ## Run the tests of the GPU's kernels on Triton's interpreter, and count their instructions (no GPU needed)
+	$(PYTHON) -m pip install -c constraints.txt -e '.[gpu]'
+	$(PYTHON) -m pytest -m triton -n 2
+
+gpu: .venv/installed  ## Check and time the GPU's kernels on a machine that has a GPU: benchmarks/results/gpu_layers.*
+	$(PYTHON) benchmarks/gpu.py
 
 lint: .venv/installed  ## Check format, lint and types
 	$(PYTHON) -m ruff format --check

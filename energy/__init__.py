@@ -6,14 +6,16 @@ from energy.counts import LayerCount, Operation, OperationCount, Version, Worklo
 from energy.document import Document
 from energy.page import energy_document
 from energy.precision import Precision
+from energy.published import Comparison, compare_published, published_models
 from energy.report import Bill, EnergyReport, build_report, write_csv
 from energy.section import KeyFigure, Section, Table
 from energy.side_by_side import SideBySide
 from energy.technology import TechnologyTable, horowitz_2014, load_table
-from energy.terminal import terminal_report
+from energy.terminal import terminal_published, terminal_report
 
 __all__ = [
     "Bill",
+    "Comparison",
     "Document",
     "EnergyReport",
     "KeyFigure",
@@ -28,11 +30,14 @@ __all__ = [
     "Version",
     "Workload",
     "build_report",
+    "compare_published",
     "count_float",
     "count_integer",
     "energy_document",
     "horowitz_2014",
     "load_table",
+    "published_models",
+    "terminal_published",
     "terminal_report",
     "write_csv",
 ]

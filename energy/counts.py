@@ -41,6 +41,8 @@ class Operation(enum.StrEnum):
     MULTIPLY = "multiply"
     COMPARE = "compare"
     SHIFT = "shift"
+    SPECIAL = "special function"
+    """An exponential, a root, a reciprocal and their like."""
 
 
 class Role(enum.StrEnum):

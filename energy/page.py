@@ -290,14 +290,9 @@ def _published(report: EnergyReport) -> Section:
         return Section("Published beside counted")
     number = {source: number for number, source in enumerate(report.sources, 1)}
     rows = tuple(
-        (
-            "adder" if row.network == Version.ADDER else "CNN",
-            row.quantity,
-            f"{row.printed} [{number[row.source]}]",
-            f"{row.counted:,}",
-            "equal" if row.equal else row.explanation,
-        )
+        (network, quantity, f"{printed} [{number[row.source]}]" if row.source else printed, counted, why)
         for row in report.published
+        for network, quantity, printed, counted, why in (row.cells,)
     )
     headings = ("network", "quantity", "published", "counted", "why they differ")
     return Section(

@@ -180,14 +180,8 @@ def build_report(workload: Workload, table: TechnologyTable, precision: Precisio
         )
         for layer in workload.layers
     )
-    bills = {version: sum((layer.bill(version) for layer in layers), Bill()) for version in Version}
-    counted = {
-        (str(version), quantity): getattr(bill, quantity)
-        for version, bill in bills.items()
-        for quantity in ("multiplications", "additions")
-    }
-    published = compare_published(workload.model, counted)
-    sources = [price.source for price in table.prices] + [comparison.source for comparison in published]
+    published = compare_published(workload)
+    sources = [price.source for price in table.prices] + [each.source for each in published if each.source is not None]
     return EnergyReport(
         workload=workload,
         table=table.name,

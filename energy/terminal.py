@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 from rich.console import Group, RenderableType
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from energy.counts import Version
 from energy.precision import meaning
+from energy.published import Comparison
 from energy.quantity import count_text, energy_text, in_unit, ratio_text, table_unit
 from energy.report import EnergyReport
 
@@ -112,7 +114,14 @@ def _published(report: EnergyReport) -> Table:
     table = _table("Published beside counted", ("network", "quantity"), ("published", "counted"))
     table.add_column("why they differ", overflow="fold")
     for row in report.published:
-        table.add_row(
-            row.network, row.quantity, row.printed, f"{row.counted:,}", "equal" if row.equal else row.explanation
-        )
+        table.add_row(*row.cells)
+    return table
+
+
+def terminal_published(comparisons: Iterable[Comparison]) -> Table:
+    """Every published figure beside the counted one."""
+    table = _table("Published beside counted", ("model", "network", "quantity"), ("published", "counted"))
+    table.add_column("why they differ", overflow="fold")
+    for row in comparisons:
+        table.add_row(row.model, *row.cells)
     return table

@@ -1,8 +1,13 @@
-"""Top-1 accuracy of a float model on the test split."""
+"""Which class a model chooses: logits of a float model, and where an image's own class ranks among them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hwadder.data import Dataset, normalised
@@ -10,16 +15,26 @@ from hwadder.models import input_shape
 from quant.errors import BadInputError
 
 
-def evaluate_float(model: nn.Module, dataset: Dataset, batch_size: int = 64) -> tuple[int, int]:
-    """Images of the test split that `model` classifies rightly, and how many there are; ties go to the lowest class.
+def label_ranks(logits: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many classes come before each image's own, (N,) of logits (N, classes): 0 is right, below 5 is top-5 right.
+
+    Among equal logits the lowest class comes first, as in an argmax.
+    """
+    own = np.take_along_axis(logits, labels[:, None], axis=1)
+    earlier = (logits == own) & (np.arange(logits.shape[1]) < labels[:, None])
+    ranks: NDArray[np.int64] = ((logits > own) | earlier).sum(axis=1)
+    return ranks
+
+
+def float_logits(model: nn.Module, dataset: Dataset, batch_size: int = 64) -> Iterator[NDArray[np.float32]]:
+    """Logits (n, classes) of the test split, batch after batch.
 
     Raises BadInputError when the dataset's images or classes do not fit the model.
     """
     require_fit(model, dataset)
-    inputs = normalised(dataset.x_test, dataset.mean, dataset.std)
-    logits = predict(model, inputs, batch_size)
-    correct = int((logits.argmax(dim=1) == torch.from_numpy(dataset.y_test)).sum())
-    return correct, len(inputs)
+    for first in range(0, len(dataset.x_test), batch_size):
+        inputs = normalised(dataset.x_test[first : first + batch_size], dataset.mean, dataset.std)
+        yield predict(model, inputs, batch_size).numpy()
 
 
 def predict(model: nn.Module, inputs: Tensor, batch_size: int) -> Tensor:

@@ -184,8 +184,8 @@ class _Bridge:
         self._require_maps(node)
         if isinstance(module, nn.Conv2d):
             _require(not isinstance(module.padding, str), f"padding {module.padding!r}; give it as numbers")
-            _require(module.dilation == (1, 1), f"dilation {module.dilation}; only 1 is supported")
             _require(module.padding_mode == "zeros", f"padding_mode {module.padding_mode!r}; only 'zeros' is supported")
+        _require(module.dilation == (1, 1), f"dilation {module.dilation}; only 1 is supported")
         stride, padding = _pair(module.stride), _pair(module.padding)
         self._add(
             node,

@@ -157,8 +157,15 @@ def load_checkpoint(path: Path, model: nn.Module) -> None:
     Two departures of older files are mended: ShiftAddNet's `.weight` for `.adder`, and a missing
     `num_batches_tracked`, which no result depends on. Raises BadInputError, and then `model` is as it was.
     """
-    state = read_state_dict(path)
-    expected = model.state_dict()
+    model.load_state_dict(fitted(read_state_dict(path), model, path))
+
+
+def fitted(state: dict[str, Tensor], model: nn.Module, path: Path) -> dict[str, Tensor]:
+    """The entries of a checkpoint as `model` names them; raises BadInputError where it is another model's.
+
+    `path` is for the message; `model` may be on meta tensors.
+    """
+    state, expected = dict(state), model.state_dict()
     for name in expected:
         as_weight = name.removesuffix("adder") + "weight"
         if name.endswith(".adder") and name not in state and as_weight in state and as_weight not in expected:
@@ -176,7 +183,7 @@ def load_checkpoint(path: Path, model: nn.Module) -> None:
                 f"entry {name} of checkpoint must be of shape {tuple(value.shape)}, "
                 f"not {tuple(state[name].shape)}: {path}"
             )
-    model.load_state_dict(state)
+    return state
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from energy import Precision, energy_document, terminal_report, write_csv
+from energy import Precision, energy_document, terminal_published, terminal_report, write_csv
 from hwadder import verbs
 from hwadder.chain import FlowOptions, FlowStep
 from hwadder.chain import flow as run_flow
@@ -55,11 +55,31 @@ P = ParamSpec("P")
 
 PATH = click.Path(path_type=Path)
 _DATA_HELP = "mnist, a CIFAR python-batches folder, an image folder, or an .npz file"
-_MODEL_HELP = "lenet5, resnet20, resnet32 or module:function"
+_MODEL_HELP = "lenet5, resnet20, resnet32, vgg-small, ... (-cnn for its CNN twin), or module:function"
 _PIPE_COLUMNS = 120
 """Width of tables that go to a file or a pipe: wide enough that no figure is cut."""
 
 data_option = click.option("--data", required=True, help=_DATA_HELP)
+
+
+class ShapeType(click.ParamType[tuple[int, int, int]]):
+    """Three positive integers separated by commas."""
+
+    name = "C,H,W"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int, int]:
+        """The three integers of the text `value`."""
+        parts = str(value).split(",")
+        if len(parts) != 3 or not all(part.isdigit() and int(part) > 0 for part in parts):
+            self.fail(f"shape must be three positive integers as 3,224,224, not {value}", param, ctx)
+        channels, height, width = map(int, parts)
+        return channels, height, width
+
+
+input_shape_option = click.option(
+    "--input-shape", type=ShapeType(), help="C,H,W of a module:function that has no input_shape."
+)
+classes_option = click.option("--classes", default=10, show_default=True, help="Classes of a model by name.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 simulator_option = click.option(
     "--simulator",
@@ -268,7 +288,7 @@ def doctor(as_json: bool) -> None:
 @json_option
 @_exit_codes
 def train(model: str, data: str, out: Path, resume: bool, as_json: bool, **given: float | None) -> None:
-    """Train MODEL (lenet5, resnet20, resnet32 or module:function)."""
+    """Train MODEL (lenet5, resnet20, resnet32 or vgg-small, -cnn for its CNN twin, or module:function)."""
     from hwadder.training import TrainConfig
 
     config = TrainConfig(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
@@ -287,7 +307,7 @@ def train(model: str, data: str, out: Path, resume: bool, as_json: bool, **given
 @json_option
 @_exit_codes
 def evaluate(file: Path, model: str | None, data: str, as_json: bool) -> None:
-    """Top-1 accuracy of FILE, a checkpoint or a quantized network, on the test split."""
+    """Top-1 and top-5 accuracy of FILE, a checkpoint or a quantized network, on the test split."""
     with _bar("evaluating") as progress:
         result = evaluation_json(verbs.evaluate(file, data, model, progress))
     _emit(result if as_json else None, f"{accuracy_text(result)}, {result['kind']}")
@@ -433,16 +453,49 @@ def synth(
 
 
 @main.command()
-@click.argument("model", metavar="MODEL|NET")
+@click.argument("model", metavar="[MODEL|CHECKPOINT|NET]", required=False)
 @precision_option
+@input_shape_option
+@classes_option
+@click.option("--list-unknown", is_flag=True, help="Only list the operations of MODEL that cannot be counted.")
+@click.option("--published", is_flag=True, help="Only compare every published figure with the counted one.")
 @click.option("--html", type=PATH, help="Write a report page.")
 @click.option("--csv", type=PATH, help="Write one line per layer and operation.")
 @json_option
 @_exit_codes
-def energy(model: str, precision: str, html: Path | None, csv: Path | None, as_json: bool) -> None:
-    """Operations and energy of MODEL, or of the quantized network NET, beside the same network as a CNN."""
+def energy(
+    model: str | None,
+    precision: str,
+    input_shape: tuple[int, int, int] | None,
+    classes: int,
+    list_unknown: bool,
+    published: bool,
+    html: Path | None,
+    csv: Path | None,
+    as_json: bool,
+) -> None:
+    """Operations and energy of MODEL (by name, module:function or checkpoint), or of the quantized network NET, beside
+    the same network as a CNN."""
+    if (model is None) is not published:
+        raise BadInputError("energy must be of a model or --published, not of both or neither")
+    if model is None:
+        with _bar("counting models") as progress:
+            comparisons = verbs.published(progress)
+        _emit(
+            {"published": [each.to_json() for each in comparisons]} if as_json else None,
+            terminal_published(comparisons),
+        )
+        return
+    if list_unknown:
+        unknown = verbs.count_operations(model, input_shape, classes).unknown
+        rows = [(each.operation, each.module, each.times) for each in unknown]
+        _emit(
+            {"unknown": [asdict(each) for each in unknown]} if as_json else None,
+            _table(f"Operations of {model} that are not counted", ("operation", "module", "times"), rows),
+        )
+        return
     with _spinner("counting"):
-        report = verbs.energy(model, Precision(precision))
+        report = verbs.energy(model, Precision(precision), input_shape, classes)
         if csv is not None:
             write_csv(report, csv)
         if html is not None:
@@ -451,7 +504,7 @@ def energy(model: str, precision: str, html: Path | None, csv: Path | None, as_j
 
 
 @main.command()
-@click.argument("names", metavar="MODEL|MODEL=CHECKPOINT|NET...", nargs=-1, required=True)
+@click.argument("names", metavar="MODEL|CHECKPOINT|NET...", nargs=-1, required=True)
 @click.option(
     "--precision",
     "precisions",
@@ -459,16 +512,24 @@ def energy(model: str, precision: str, html: Path | None, csv: Path | None, as_j
     multiple=True,
     help="May be given several times.  [default: fp32, of a quantized network its own widths]",
 )
+@input_shape_option
+@classes_option
 @click.option("--html", type=PATH, help="Write a page with bars.")
 @click.option("--csv", type=PATH, help="Write one line per network and precision.")
 @json_option
 @_exit_codes
 def compare(
-    names: tuple[str, ...], precisions: tuple[str, ...], html: Path | None, csv: Path | None, as_json: bool
+    names: tuple[str, ...],
+    precisions: tuple[str, ...],
+    input_shape: tuple[int, int, int] | None,
+    classes: int,
+    html: Path | None,
+    csv: Path | None,
+    as_json: bool,
 ) -> None:
     """Taps, parameters and energy of several networks, or of one at several precisions, side by side."""
     with _spinner("counting"):
-        result = verbs.compare(names, [Precision(each) for each in precisions])
+        result = verbs.compare(names, [Precision(each) for each in precisions], input_shape, classes)
         if csv is not None:
             result.write_csv(csv)
         if html is not None:
@@ -479,7 +540,7 @@ def compare(
 
 
 @main.command()
-@click.argument("name", metavar="MODEL|MODEL=CHECKPOINT|NET")
+@click.argument("name", metavar="MODEL|CHECKPOINT|NET")
 @click.option(
     "--format", "form", type=click.Choice([each.value for each in verbs.ExportFormat]), required=True, help="Whose."
 )
@@ -489,12 +550,22 @@ def compare(
     type=click.Choice([each.value for each in Precision]),
     help="Which rows of the table price the operations.  [default: fp32, of a quantized network its own widths]",
 )
+@input_shape_option
+@classes_option
 @json_option
 @_exit_codes
-def export(name: str, form: str, out: Path, precision: str | None, as_json: bool) -> None:
+def export(
+    name: str,
+    form: str,
+    out: Path,
+    precision: str | None,
+    input_shape: tuple[int, int, int] | None,
+    classes: int,
+    as_json: bool,
+) -> None:
     """Write the layers of a network as YAML files of ZigZag or Accelergy, adder taps with their own energy."""
     chosen = None if precision is None else Precision(precision)
-    report = verbs.export(name, verbs.ExportFormat(form), out, chosen)
+    report = verbs.export(name, verbs.ExportFormat(form), out, chosen, input_shape, classes)
     files = sorted(path.name for path in out.iterdir())
     layers = sum(row.layer.kind is not None for row in report.layers)
     content = {"out": str(out), "files": files, "layers": layers, "precision": str(report.precision)}

@@ -41,12 +41,15 @@ def evaluation_json(result: Evaluation) -> Record:
         "accuracy": result.accuracy,
         "correct": result.correct,
         "images": result.images,
+        "top5_accuracy": result.top5_accuracy,
+        "top5_correct": result.top5_correct,
     }
 
 
 def accuracy_text(evaluation: Record) -> str:
-    """`98.60% (986 of 1000)`."""
-    return f"{evaluation['accuracy']:.2%} ({evaluation['correct']} of {evaluation['images']})"
+    """`98.60% (986 of 1000), top-5 99.90%`; the second figure only where there are six classes or more."""
+    text = f"{evaluation['accuracy']:.2%} ({evaluation['correct']} of {evaluation['images']})"
+    return text if evaluation["top5_accuracy"] is None else f"{text}, top-5 {evaluation['top5_accuracy']:.2%}"
 
 
 def quantization_json(result: Quantization) -> Record:

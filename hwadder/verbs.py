@@ -7,20 +7,23 @@ import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from energy import (
+    Comparison,
     EnergyReport,
     Precision,
     SideBySide,
     Workload,
     build_report,
+    compare_published,
     count_float,
     count_integer,
     horowitz_2014,
+    published_models,
 )
 from energy.accelergy import write_accelergy
 from energy.zigzag import write_zigzag
@@ -29,7 +32,7 @@ from quant import network_file
 from quant.errors import BadInputError
 from quant.files import replacing_file, replacing_folder, require_file
 from quant.float_network import FloatNetwork
-from quant.golden import classify, encode, trace
+from quant.golden import encode, logits, trace
 from quant.integer_network import IntegerNetwork
 from quant.quantization_report import LayerReport
 from quant.quantization_report import report as quantization_report
@@ -52,6 +55,7 @@ from sim.tools import Simulator, require_simulator
 if TYPE_CHECKING:
     from torch import nn
 
+    from hwadder.counting import TorchCount
     from hwadder.data import Dataset
     from hwadder.training import TrainConfig, TrainResult
 
@@ -74,22 +78,29 @@ def _ignore_count(_done: int, _total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Top-1 accuracy on the test split.
+    """Top-1 and top-5 accuracy on the test split.
 
     Attributes:
         kind: `float` for a checkpoint, `integer` for a quantized network.
         correct: images classified rightly.
         images: images of the test split.
+        top5_correct: images whose class is among the five largest logits; None for networks of fewer than six classes.
     """
 
     kind: str
     correct: int
     images: int
+    top5_correct: int | None = None
 
     @property
     def accuracy(self) -> float:
         """Fraction of the images classified rightly."""
         return self.correct / self.images
+
+    @property
+    def top5_accuracy(self) -> float | None:
+        """Fraction of the images whose class is among the five largest logits."""
+        return None if self.top5_correct is None else self.top5_correct / self.images
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,27 +189,34 @@ def train(
 
 
 def evaluate(file: Path, data: Source, model: str | None = None, progress: Counter = _ignore_count) -> Evaluation:
-    """Top-1 accuracy of a checkpoint (float; needs `model`) or of a quantized network (integer) on the test split."""
+    """Accuracy of a checkpoint (float; needs `model`) or of a quantized network (integer) on the test split."""
     require_file(file, "checkpoint or network file")
     if is_network_file(file):
         return evaluate_network(network_file.load(file), _loaded(data), progress)
     if model is None:
         raise BadInputError(f"model of a checkpoint must be named with --model, not left out: {file}")
-    from hwadder.accuracy import evaluate_float
+    from hwadder.accuracy import float_logits
 
     dataset = _loaded(data)
-    correct, images = evaluate_float(_loaded_model(file, model, dataset.num_classes), dataset)
-    return Evaluation("float", correct, images)
+    batches = float_logits(_loaded_model(file, model, dataset.num_classes), dataset)
+    return _evaluation("float", batches, dataset, progress)
 
 
 def evaluate_network(network: IntegerNetwork, dataset: Dataset, progress: Counter = _ignore_count) -> Evaluation:
-    """Top-1 accuracy of the golden model on the test split."""
-    correct = done = 0
-    for classes in classify(network, dataset.x_test):
-        correct += int((classes == dataset.y_test[done : done + len(classes)]).sum())
-        done += len(classes)
-        progress(done, len(dataset.x_test))
-    return Evaluation("integer", correct, len(dataset.x_test))
+    """Accuracy of the golden model on the test split."""
+    return _evaluation("integer", logits(network, dataset.x_test), dataset, progress)
+
+
+def _evaluation(kind: str, batches: Iterable[NDArray[Any]], dataset: Dataset, progress: Counter) -> Evaluation:
+    from hwadder.accuracy import label_ranks
+
+    ranks: list[int] = []
+    for batch in batches:
+        classes = batch.shape[1]
+        ranks += label_ranks(batch, dataset.y_test[len(ranks) : len(ranks) + len(batch)]).tolist()
+        progress(len(ranks), len(dataset.y_test))
+    top5 = sum(rank < 5 for rank in ranks) if classes > 5 else None
+    return Evaluation(kind, ranks.count(0), len(ranks), top5)
 
 
 def quantize(
@@ -334,29 +352,91 @@ def first_test_images(dataset: Dataset, count: int) -> NDArray[np.uint8]:
     return dataset.x_test[:count]
 
 
-def energy(model: str, precision: Precision = Precision.FP32) -> EnergyReport:
-    """Count and price the operations of a model by name, or of a quantized network's file."""
-    return build_report(_counted(_network(model)), horowitz_2014(), precision)
+def count_operations(model: str, input_shape: tuple[int, int, int] | None = None, num_classes: int = 10) -> TorchCount:
+    """Operations of a model by name or of a checkpoint of one that ships, with those that no rule counts.
+
+    `input_shape` is the (C, H, W) of a user's model that has no attribute of this name. Nothing is computed: the
+    weights of a model that ships are never made.
+    """
+    import torch
+
+    from hwadder.counting import count_torch
+    from hwadder.models import build_model
+    from hwadder.models import input_shape as shape_of
+
+    path = Path(model)
+    if path.is_file():
+        built, name = _model_of_checkpoint(path)
+    elif ":" in model:
+        built, name = build_model(model, image_shape=input_shape), model.rpartition(":")[2]
+    else:
+        with torch.device("meta"):
+            built, name = build_model(model, num_classes), model
+    return count_torch(built, input_shape or shape_of(built), name)
 
 
-def _network(name: str) -> FloatNetwork | IntegerNetwork:
-    """A model by name, with a checkpoint's weights as `MODEL=CHECKPOINT`, or a quantized network's file."""
-    path = Path(name)
-    if path.suffix == NETWORK_SUFFIX or path.is_file():
-        return network_file.load(path)
-    model, _, checkpoint = name.partition("=")
-    return float_network(model, checkpoint=Path(checkpoint) if checkpoint else None)
+def _model_of_checkpoint(path: Path) -> tuple[nn.Module, str]:
+    """The model that ships whose entries a checkpoint holds, on meta tensors, and its name."""
+    import torch
+
+    from hwadder.checkpoint import fitted, read_state_dict
+    from hwadder.models import MODEL_NAMES, build_model
+
+    state = read_state_dict(path)
+    # Entries called `weight` fit a model of adders too, as some checkpoints call its weights; its twin is likelier.
+    kinds = ("", "-cnn") if any(entry.endswith(".adder") for entry in state) else ("-cnn", "")
+    for name in (base + kind for kind in kinds for base in MODEL_NAMES):
+        for num_classes in (10, 100, 1000):
+            with torch.device("meta"):
+                model = build_model(name, num_classes)
+            try:
+                fitted(state, model, path)
+            except BadInputError:
+                continue
+            return model, name
+    raise BadInputError(f"checkpoint to count must be of a model that ships ({', '.join(MODEL_NAMES)}), not {path}")
 
 
-def _counted(network: FloatNetwork | IntegerNetwork) -> Workload:
-    return count_integer(network) if isinstance(network, IntegerNetwork) else count_float(network)
+def energy(
+    model: str,
+    precision: Precision = Precision.FP32,
+    input_shape: tuple[int, int, int] | None = None,
+    num_classes: int = 10,
+) -> EnergyReport:
+    """Count and price the operations of a model by name, of a checkpoint, or of a quantized network's file."""
+    return build_report(_workload(model, input_shape, num_classes), horowitz_2014(), precision)
 
 
-def _own_precision(network: FloatNetwork | IntegerNetwork) -> Precision:
-    return Precision.NETWORK if isinstance(network, IntegerNetwork) else Precision.FP32
+def _workload(model: str, input_shape: tuple[int, int, int] | None, num_classes: int) -> Workload:
+    if _is_network(Path(model)):
+        return count_integer(network_file.load(Path(model)))
+    from hwadder.counting import require_known
+
+    return require_known(count_operations(model, input_shape, num_classes))
 
 
-def compare(names: Sequence[str], precisions: Sequence[Precision] = ()) -> SideBySide:
+def _is_network(path: Path) -> bool:
+    return path.suffix == NETWORK_SUFFIX or (path.is_file() and is_network_file(path))
+
+
+def published(progress: Counter = _ignore_count) -> tuple[Comparison, ...]:
+    """Every figure that a paper prints of a model that ships, beside the counted one."""
+    names = published_models()
+    comparisons: list[Comparison] = []
+    for done, name in enumerate(names, 1):
+        # The papers' models with products at both ends are their ImageNet models.
+        workload = count_operations(name, num_classes=1000 if name.endswith("-inner") else 10).workload
+        comparisons += compare_published(workload)
+        progress(done, len(names))
+    return tuple(comparisons)
+
+
+def compare(
+    names: Sequence[str],
+    precisions: Sequence[Precision] = (),
+    input_shape: tuple[int, int, int] | None = None,
+    num_classes: int = 10,
+) -> SideBySide:
     """Count and price several networks, named as for `energy`, each at every one of the precisions.
 
     Without precisions a float network is priced at fp32, an integer one at its own widths. Raises BadInputError for a
@@ -366,15 +446,17 @@ def compare(names: Sequence[str], precisions: Sequence[Precision] = ()) -> SideB
         twice = [each for at, each in enumerate(given) if each in given[:at]]
         if twice:
             raise BadInputError(f"{what} to compare must differ, not name {twice[0]} twice")
-    table = horowitz_2014()
     reports = {}
     for name in names:
-        network = _network(name)
-        workload = _counted(network)
-        for precision in precisions or (_own_precision(network),):
+        workload = _workload(name, input_shape, num_classes)
+        for precision in precisions or (_own_precision(workload),):
             label = f"{name} {precision}" if len(precisions) > 1 else name
-            reports[label] = build_report(workload, table, precision)
+            reports[label] = build_report(workload, horowitz_2014(), precision)
     return SideBySide(reports)
+
+
+def _own_precision(workload: Workload) -> Precision:
+    return Precision.NETWORK if workload.is_integer else Precision.FP32
 
 
 class ExportFormat(enum.StrEnum):
@@ -384,13 +466,25 @@ class ExportFormat(enum.StrEnum):
     ACCELERGY = "accelergy"
 
 
-def export(name: str, form: ExportFormat, out: Path, precision: Precision | None = None) -> EnergyReport:
+def export(
+    name: str,
+    form: ExportFormat,
+    out: Path,
+    precision: Precision | None = None,
+    input_shape: tuple[int, int, int] | None = None,
+    num_classes: int = 10,
+) -> EnergyReport:
     """Write the layers of a network, named as for `energy`, for another tool to the folder `out`; returns its report.
 
-    Without a precision a float network is priced at fp32, an integer one at its own widths.
+    ZigZag is told loops and sources of each layer, so there the network must be one that `quantize` takes, by name, or
+    a quantized network's file. Without a precision a float network is priced at fp32, an integer one at its own widths.
     """
-    network = _network(name)
-    report = build_report(_counted(network), horowitz_2014(), precision or _own_precision(network))
+    if form is ExportFormat.ZIGZAG:
+        network = network_file.load(Path(name)) if _is_network(Path(name)) else float_network(name)
+        workload = count_integer(network) if isinstance(network, IntegerNetwork) else count_float(network)
+    else:
+        workload = _workload(name, input_shape, num_classes)
+    report = build_report(workload, horowitz_2014(), precision or _own_precision(workload))
     with replacing_folder(out) as staged:
         if form is ExportFormat.ZIGZAG:
             write_zigzag(network, report, staged)

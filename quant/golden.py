@@ -105,10 +105,19 @@ def trace(network: IntegerNetwork, codes: IntArray) -> dict[str, IntArray]:
     return tensors
 
 
-def classify(network: IntegerNetwork, images: NDArray[np.uint8], batch: int = 64) -> Iterator[IntArray]:
-    """Class index of each uint8 image, batch after batch; raises BadInputError when the network has no `Argmax`."""
+def logits(network: IntegerNetwork, images: NDArray[np.uint8], batch: int = 64) -> Iterator[IntArray]:
+    """What the network's `Argmax` reads, (n, classes) for uint8 images (N, C, H, W), batch after batch.
+
+    Raises BadInputError when the network does not end in an `Argmax`.
+    """
     last = network.nodes[-1]
     if not isinstance(last, Argmax):
         raise BadInputError(f"network {network.name} must end in an argmax to classify, not in {last.name}")
     for first in range(0, len(images), batch):
-        yield trace(network, encode(network, images[first : first + batch]))[last.name]
+        yield trace(network, encode(network, images[first : first + batch]))[last.source]
+
+
+def classify(network: IntegerNetwork, images: NDArray[np.uint8], batch: int = 64) -> Iterator[IntArray]:
+    """Class index of each uint8 image, batch after batch; raises BadInputError when the network has no `Argmax`."""
+    for each in logits(network, images, batch):
+        yield each.argmax(axis=1)

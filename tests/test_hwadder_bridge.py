@@ -245,6 +245,15 @@ def test_everything_that_does_not_convert_is_named_at_once() -> None:
     )
 
 
+def test_a_dilated_adder_layer_is_refused() -> None:
+    with pytest.raises(BadInputError) as error:
+        bridged(nn.Sequential(Adder2d(3, 4, 3, dilation=(1, 2))), (3, 9, 9))
+    assert str(error.value) == (
+        "Sequential must be made of layers that convert, not of "
+        "0 (Adder2d, fx node _0): dilation (1, 2); only 1 is supported"
+    )
+
+
 def one(operation: Callable[[Any], Any]) -> nn.Module:
     class One(nn.Module):
         def forward(self, x: Tensor) -> Any:

@@ -155,7 +155,12 @@ def test_an_unsupported_layer() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("lenet6", "model must be lenet5, resnet20, resnet32 or module:function, not 'lenet6'"),
+        (
+            "lenet6",
+            "model must be one of lenet5, resnet20, resnet32, vgg-small, resnet18, resnet50, deit-tiny, deit-small, "
+            "deit-base, vdsr-x2, vdsr-x3, vdsr-x4, edsr-x2, edsr-x3, edsr-x4, each with -cnn for its twin, or "
+            "module:function, not 'lenet6'",
+        ),
         (
             "tiny_user_model:absent",
             "model tiny_user_model:absent must be importable and callable, not raise AttributeError: "
@@ -407,8 +412,9 @@ def test_results_as_json() -> None:
     assert evaluation["kind"] == "float"
     assert evaluation["images"] == 10
     integer = told(run("evaluate", "tiny.hwn", "--data", "data.npz", "--json"))
-    assert set(integer) == {"accuracy", "images", "kind", "correct"}
+    assert set(integer) == {"kind", "images", "correct", "accuracy", "top5_correct", "top5_accuracy"}
     assert integer["kind"] == "integer"
+    assert integer["top5_correct"] is None  # of three classes
     assert integer["accuracy"] == integer["correct"] / 10  # type: ignore[operator]
 
     quantization = told(run(*quantize_into("new.hwn"), "--json"))
@@ -524,13 +530,12 @@ def test_energy_as_json() -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_networks_side_by_side() -> None:
-    checkpoint = f"{MODEL}=tiny.pt"
-    content = told(run("compare", "lenet5", checkpoint, "tiny.hwn", "--csv", "c.csv", "--html", "c.html", "--json"))
+    content = told(run("compare", "lenet5", MODEL, "tiny.hwn", "--csv", "c.csv", "--html", "c.html", "--json"))
     networks = content["networks"]
     assert isinstance(networks, list)
     assert [(row["label"], row["precision"]) for row in networks] == [
         ("lenet5", "fp32"),
-        (checkpoint, "fp32"),
+        (MODEL, "fp32"),
         ("tiny.hwn", "network"),
     ]
     assert networks[1]["adder_taps"] == networks[2]["adder_taps"]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import platform
 import tomllib
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
+from hwadder import diagnosis
 from hwadder.diagnosis import diagnose, require_needed
 from quant.errors import MissingToolError
+from quant.native_library import CAPABILITY_VARIABLE
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,6 +25,28 @@ def test_everything_needed_is_found() -> None:
     found = {status.name: status.version for status in statuses}
     assert found["python"] == platform.python_version()
     assert found["torch"] == metadata.version("torch")
+
+
+def test_the_kernels_are_shown_by_their_variant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CAPABILITY_VARIABLE, "portable")
+    (kernels,) = (status for status in diagnose() if status.name == "cpu kernels")
+    assert (kernels.version, kernels.needed) == ("portable", False)
+
+
+def broken(_package_file: str, _name: str) -> None:
+    raise OSError("libgomp.so.1: cannot open shared object file")
+
+
+@pytest.mark.parametrize("load", [broken, lambda _package_file, _name: None], ids=["broken", "not built"])
+def test_kernels_that_are_missing_are_no_error(
+    monkeypatch: pytest.MonkeyPatch, load: Callable[[str, str], None]
+) -> None:
+    monkeypatch.setattr(diagnosis, "load_library", load)
+    (kernels,) = (status for status in diagnose() if status.name == "cpu kernels")
+    assert kernels.version is None
+    assert kernels.install == (
+        "apt-get install -y --no-install-recommends g++ && python -m pip install --force-reinstall --no-deps hwadder"
+    )
 
 
 def test_every_declared_dependency_is_looked_for() -> None:

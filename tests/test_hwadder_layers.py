@@ -11,23 +11,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from hwadder import layers
+from hwadder import cpu_kernels, textbook
 from hwadder.layers import Adder2d, AdderLinear, leave_gradients_raw, rescale_gradients
+from hwadder.window import Window
 from quant.errors import BadInputError
 
-Pair = tuple[int, int]
 
-
-def oracle(x: Tensor, weight: Tensor, stride: Pair, padding: Pair, groups: int, grad: Tensor) -> tuple[Tensor, ...]:
+def oracle(x: Tensor, weight: Tensor, window: Window, grad: Tensor) -> tuple[Tensor, ...]:
     """Output, input gradient and raw weight gradient, one tap at a time, straight from FACTS' formulas."""
+    stride, padding, dilation = window.stride, window.padding, window.dilation
     padded = nn.functional.pad(x, (padding[1], padding[1], padding[0], padding[0]))
     filters, per_group, kernel_height, kernel_width = weight.shape
     y = torch.zeros_like(grad)
     d_padded, d_weight = torch.zeros_like(padded), torch.zeros_like(weight)
     for n, f, h, w in itertools.product(*map(range, grad.shape)):
-        first = f // (filters // groups) * per_group
+        first = f // (filters // window.groups) * per_group
         for c, i, j in itertools.product(range(per_group), range(kernel_height), range(kernel_width)):
-            at = (n, first + c, h * stride[0] + i, w * stride[1] + j)
+            at = (n, first + c, h * stride[0] + i * dilation[0], w * stride[1] + j * dilation[1])
             difference = padded[at] - weight[f, c, i, j]
             y[n, f, h, w] -= difference.abs()
             d_padded[at] += grad[n, f, h, w] * (-difference).clamp(-1, 1)
@@ -51,12 +51,14 @@ def cases(draw: st.DrawFn) -> tuple[Adder2d, Tensor]:
     groups = draw(st.integers(1, 3))
     kernel = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
     padding = draw(st.tuples(st.integers(0, 2), st.integers(0, 2)))
-    size = tuple(draw(st.integers(max(1, k - 2 * p), 5)) for k, p in zip(kernel, padding, strict=True))
+    dilation = draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
+    spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    size = tuple(draw(st.integers(max(1, span - 2 * p), 5)) for span, p in zip(spans, padding, strict=True))
     torch.manual_seed(draw(st.integers(0, 2**31)))
     channels, filters = groups * draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
     stride = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
     eta = draw(st.sampled_from([0.2, 0.1, 1.0]))
-    layer = Adder2d(channels, filters, kernel, stride, padding, draw(st.booleans()), groups, eta).double()
+    layer = Adder2d(channels, filters, kernel, stride, padding, draw(st.booleans()), groups, eta, dilation).double()
     layer.adder.data = quarters(*layer.adder.shape)
     x = quarters(draw(st.integers(1, 3)), channels, *size)
     if draw(st.booleans()):
@@ -69,12 +71,13 @@ def cases(draw: st.DrawFn) -> tuple[Adder2d, Tensor]:
 def test_layer_equals_the_loops(case: tuple[Adder2d, Tensor], chunk_elements: int) -> None:
     layer, x = case
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layers, "_CHUNK_ELEMENTS", chunk_elements)
+        patch.setattr(textbook, "_CHUNK_ELEMENTS", chunk_elements)
         y = layer(x)
         grad = quarters(*y.shape)
         y.backward(grad)
     bias = 0 if layer.b is None else layer.b.detach()[:, None, None]
-    expected = oracle(x.detach(), layer.adder.detach(), layer.stride, layer.padding, layer.groups, grad)
+    window = Window(layer.stride, layer.padding, layer.dilation, layer.groups)
+    expected = oracle(x.detach(), layer.adder.detach(), window, grad)
     assert torch.equal(y.detach(), expected[0] + bias)
     assert x.grad is not None
     assert torch.equal(x.grad, expected[1])
@@ -184,7 +187,7 @@ def test_linear_is_the_one_by_one_layer(batch: int, channels: int, filters: int,
     y.backward(grad)
     flat = x.detach().reshape(-1, channels)[:, :, None, None]
     weight = layer.adder.detach()[:, :, None, None]
-    expected = oracle(flat, weight, (1, 1), (0, 0), 1, grad.reshape(-1, filters)[:, :, None, None])
+    expected = oracle(flat, weight, Window(), grad.reshape(-1, filters)[:, :, None, None])
     offset = 0 if layer.b is None else layer.b.detach()
     assert torch.equal(y.detach(), expected[0].reshape(y.shape) + offset)
     assert x.grad is not None
@@ -213,6 +216,24 @@ def test_no_gradient_is_computed_that_nobody_asks_for() -> None:
     assert x.grad is not None
 
 
+@pytest.mark.parametrize("layer", [Adder2d(4, 3, 1), AdderLinear(4, 3)])
+def test_exact_sums_see_what_x_and_w_do_not_share(layer: Adder2d | AdderLinear) -> None:
+    torch.manual_seed(5)
+    layer.adder.data = torch.randn_like(layer.adder) + 1e4
+    x = torch.randn(2, 4, 1, 1) + 1e4 if isinstance(layer, Adder2d) else torch.randn(2, 4) + 1e4
+    expected = -(x.double().view(2, 1, 4) - layer.adder.double().view(3, 4)).abs().sum(2)
+    layer.exact = True
+    torch.testing.assert_close(layer(x).double().view(2, 3), expected, rtol=2e-6, atol=0)
+
+
+def test_without_compiled_kernels_the_sums_are_those_of_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = Adder2d(2, 3, 3, padding=1), quarters(2, 2, 4, 4).float()
+    layer.adder.data = quarters(3, 2, 3, 3).float()
+    y = layer(x)
+    monkeypatch.setattr(cpu_kernels, "kernel_capability", lambda: None)
+    assert torch.equal(layer(x), y)
+
+
 def test_an_empty_batch_gives_an_empty_batch() -> None:
     assert Adder2d(2, 3, 1)(torch.zeros(0, 2, 4, 4)).shape == (0, 3, 4, 4)
     assert AdderLinear(2, 3)(torch.zeros(0, 2)).shape == (0, 3)
@@ -224,6 +245,10 @@ def test_layers_print_what_distinguishes_them() -> None:
     assert repr(full) == (
         "Adder2d(2, 4, kernel_size=(3, 1), stride=(2, 2), padding=(1, 1), bias=True, groups=2, eta=0.1)"
     )
+    assert repr(Adder2d(2, 4, 3, dilation=(1, 2), exact=True)) == (
+        "Adder2d(2, 4, kernel_size=(3, 3), stride=(1, 1), dilation=(1, 2), exact=True)"
+    )
+    assert repr(AdderLinear(3, 4, exact=True)) == "AdderLinear(3, 4, exact=True)"
     assert repr(AdderLinear(3, 4)) == "AdderLinear(3, 4)"
     assert repr(AdderLinear(3, 4, bias=True, eta=1.0)) == "AdderLinear(3, 4, bias=True, eta=1.0)"
 
@@ -238,6 +263,9 @@ def test_bad_arguments_and_inputs_are_named() -> None:
     with pytest.raises(BadInputError) as error:
         Adder2d(1, 1, 1, padding=(0, -1))
     assert str(error.value) == "padding must be an integer of at least 0 or a pair of them, not (0, -1)"
+    with pytest.raises(BadInputError) as error:
+        Adder2d(1, 1, 1, dilation=0)
+    assert str(error.value) == "dilation must be an integer of at least 1 or a pair of them, not 0"
     layer = "Adder2d(2, 1, kernel_size=(3, 3), stride=(1, 1))"
     with pytest.raises(BadInputError) as error:
         Adder2d(2, 1, 3)(torch.zeros(1, 3, 4, 4))

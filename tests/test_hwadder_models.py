@@ -5,13 +5,25 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from hwadder.arithmetic import Arithmetic
+from hwadder.bridge import to_float_network
 from hwadder.layers import Adder2d, AdderLinear
-from hwadder.models import ResNet, adders_without_batch_norm, build_model, input_shape, shipped_weights
+from hwadder.models import (
+    ResNet,
+    VggSmall,
+    adders_without_batch_norm,
+    build_model,
+    input_shape,
+    shipped_weights,
+)
 from quant.errors import BadInputError
+from quant.golden import classify
+from quant.quantizer import QuantizerOptions, quantize
 
 
 def adder_taps(model: nn.Module) -> int:
@@ -43,6 +55,46 @@ def test_resnets_have_the_references_entries_and_taps(name: str, entries: int, t
     assert len(model.state_dict()) == entries
     assert adder_taps(model) == taps
     assert adders_without_batch_norm(model) == ()
+
+
+def test_vgg_small_has_the_widths_of_lq_nets_and_its_taps_are_counted_by_hand() -> None:
+    model = build_model("vgg-small")
+    layers = [module for module in model.modules() if isinstance(module, Adder2d | nn.Conv2d)]
+    assert [layer.out_channels for layer in layers] == [128, 128, 256, 256, 512, 512]
+    # Channels in and out, 3x3 taps, positions of a layer.
+    by_hand = ((128, 128, 32), (128, 256, 16), (256, 256, 16), (256, 512, 8), (512, 512, 8))
+    assert adder_taps(model) == sum(inputs * outputs * 9 * side**2 for inputs, outputs, side in by_hand)
+    assert adders_without_batch_norm(model) == ()
+
+
+@pytest.mark.parametrize("name", ["lenet5", "resnet20", "resnet32", "vgg-small"])
+def test_a_twin_has_the_same_modules_with_dot_products(name: str) -> None:
+    model, twin = build_model(name), build_model(f"{name}-cnn", seed=3)
+    assert adder_taps(twin) == 0
+    shapes = {key.replace(".adder", ".weight"): value.shape for key, value in model.state_dict().items()}
+    assert {key: value.shape for key, value in twin.state_dict().items()} == shapes
+    kinds = {Adder2d: nn.Conv2d, AdderLinear: nn.Linear}
+    counterparts = [kinds.get(type(module), type(module)) for module in model.modules()]
+    assert [type(module) for module in twin.modules()] == counterparts
+
+
+def test_twins_become_integer_networks() -> None:
+    torch.manual_seed(0)
+    images = np.random.default_rng(0).integers(0, 256, (8, 3, 8, 8), dtype=np.uint8)
+    for model in (
+        ResNet(8, 4, (2, 3, 4), (3, 8, 8), Arithmetic.DOT),
+        VggSmall(4, (2, 3, 4), (3, 8, 8), Arithmetic.DOT),
+    ):
+        model(torch.randn(8, 3, 8, 8))  # running statistics of batch norm that are not all 0 and 1
+        network = to_float_network(model, (3, 8, 8), np.zeros(3), np.ones(3), "twin")
+        quantized = quantize(network, images, QuantizerOptions()).network
+        logits = model.eval()(torch.from_numpy(images).float() / 255)
+        classes = np.concatenate(list(classify(quantized, images)))
+        # Where the two largest logits are further apart than eight bits can err, both choose the same class.
+        best = logits.topk(2).values
+        clear = (best[:, 0] - best[:, 1] > 0.05 * logits.abs().max()).numpy()
+        assert clear.any()
+        assert np.array_equal(classes[clear], logits.argmax(dim=1).numpy()[clear])
 
 
 def test_resnet_names_are_the_references() -> None:
@@ -108,7 +160,9 @@ def test_a_users_model_is_found_from_the_current_folder(tmp_path: Path, monkeypa
         "module 'my_networks' has no attribute 'absent'",
         "no_such_module:build": "model no_such_module:build must be importable and callable, not raise "
         "ModuleNotFoundError: No module named 'no_such_module'",
-        "vgg": "model must be lenet5, resnet20, resnet32 or module:function, not 'vgg'",
+        "vgg": "model must be one of lenet5, resnet20, resnet32, vgg-small, resnet18, resnet50, deit-tiny, "
+        "deit-small, deit-base, vdsr-x2, vdsr-x3, vdsr-x4, edsr-x2, edsr-x3, edsr-x4, each with -cnn for its twin, or "
+        "module:function, not 'vgg'",
     }.items():
         with pytest.raises(BadInputError) as error:
             build_model(name)

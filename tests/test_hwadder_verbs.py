@@ -13,7 +13,7 @@ from hwadder import verbs
 from hwadder.data import Dataset, load_dataset
 from quant import network_file
 from quant.errors import BadInputError
-from quant.golden import encode, trace
+from quant.golden import encode, logits, trace
 
 
 def dataset_of(images: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], labels: list[int]) -> Dataset:
@@ -42,6 +42,17 @@ def test_integer_accuracy_is_the_golden_models() -> None:
     result = verbs.evaluate_network(network, dataset_of(images, labels), lambda *done: seen.append(done))
     assert (result.kind, result.correct, result.images, result.accuracy) == ("integer", 60, 70, 60 / 70)
     assert seen[-1] == (70, 70)
+
+
+@pytest.mark.parametrize("classes", [5, 6])
+def test_top_5_is_counted_of_six_classes_or_more(classes: int) -> None:
+    network = quantized(small_lenet(classes=classes))
+    images = random_images(network.input.shape, 20, seed=5)
+    order = np.argsort(-np.concatenate(list(logits(network, images))), axis=1, kind="stable")
+    fifth = verbs.evaluate_network(network, dataset_of(images, order[:, 4].tolist()))
+    last = verbs.evaluate_network(network, dataset_of(images, order[:, -1].tolist()))
+    expected = (20, 0) if classes == 6 else (None, None)
+    assert (fifth.correct, fifth.top5_correct, last.top5_correct) == (0, *expected)
 
 
 def test_a_network_file_is_known_by_its_suffix_or_its_header(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_an_old_python_is_named(machine: Path) -> None:
 def test_make_alone_explains_every_verb() -> None:
     run = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
     explained = re.findall(r"^make (\w+) +\S", run.stdout, flags=re.MULTILINE)
-    assert explained == ["help", "setup", "demo", "test", "slow", "lint", "wheel", "clean"]
+    assert explained == ["help", "setup", "demo", "test", "slow", "triton", "gpu", "lint", "wheel", "clean"]
 
 
 def test_every_requirement_is_pinned_to_what_is_installed() -> None:
@@ -123,6 +123,6 @@ def test_every_requirement_is_pinned_to_what_is_installed() -> None:
             waiting += [Requirement(line) for line in metadata.requires(name) or []]
     assert tested == brought
     # Not installed here, so not followed further.
-    for extra in ("export", "fmax"):
-        assert {Requirement(line).name for line in project["optional-dependencies"][extra]} <= {*tested, *fmax}
+    extras = [line for extra in ("export", "fmax", "gpu") for line in project["optional-dependencies"][extra]]
+    assert {Requirement(line).name for line in extras} <= {*tested, *fmax}
     assert not tested.keys() & fmax.keys()
