@@ -7,7 +7,7 @@ PYTHON := .venv/bin/python
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: tools .venv/installed  ## Install Icarus Verilog, g++ and the pinned Python packages (.venv)
+setup: tools .venv/installed  ## Install Icarus Verilog, g++, Chromium and the pinned Python packages (.venv)
 
 demo: setup  ## Shipped LeNet-5 -> 8-bit integers -> Verilog -> simulated digits -> energy: build/demo
 	.venv/bin/hwadder flow --model lenet5 --data mnist --images 10 --out build/demo
@@ -17,8 +17,8 @@ test: export OMP_NUM_THREADS := 1
 test: setup  ## Run the tests (those on published checkpoints take their files from $HWADDER_DATA)
 	$(PYTHON) -m pytest -n 2
 
-slow: setup  ## Run the tests that take minutes: the official network on Icarus, all benches on Verilator, clock rates
-	$(PYTHON) -m pip install -c constraints.txt -e '.[fmax]'
+slow: setup  ## Run the tests that take minutes: the official network on Icarus, all benches on Verilator, clock rates, ZigZag
+	$(PYTHON) -m pip install -c constraints.txt -e '.[export,fmax]'
 	$(PYTHON) -m pytest -m slow --timeout 0
 
 triton: setup  ## Run the tests of the GPU's kernels on Triton's interpreter, and count their instructions (no GPU needed)

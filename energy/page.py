@@ -1,79 +1,42 @@
-"""One self-contained HTML page: no script, no external resource, light and dark, printable, readable on a phone."""
+"""The energy report as a page."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
-
-import jinja2
-import markupsafe
 
 from energy.counts import Version
+from energy.document import Document
 from energy.memory_section import ACCELERATOR_TITLE, LAYERS_TITLE, memory_sections
-from energy.plots import layer_bars, layer_level_bars, level_bars, operation_bars, ratio_bars
+from energy.plots import layer_bars, layer_level_bars, level_bars, network_bars, ratio_bars
 from energy.precision import meaning
 from energy.quantity import count_text, energy_text, in_unit, ratio_text, table_unit
 from energy.report import EnergyReport, Item
-from energy.section import KeyFigure, Picture, Section, Table
-from energy.technology import NOT_STATED, NumberFormat, Price, Source
-from quant.files import replacing_file
+from energy.section import Cell, KeyFigure, Picture, Section, Table
+from energy.technology import NumberFormat, Price
 
-__all__ = ["KeyFigure", "Picture", "Section", "Table", "render_page", "write_page"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Footnote:
-    number: int
-    source: Source
+COUNTED = "Counted from the shapes of the network's layers; exact."
+RATIO = "Energy as a CNN over energy of the adder network, neither of them rounded."
 
 
-def render_page(
+def energy_document(
     report: EnergyReport,
     sections: Sequence[Section] = (),
     *,
     title: str = "",
     introduction: str = "",
     key_figures: Sequence[KeyFigure] = (),
-) -> str:
-    """The page as HTML text; `sections` stand before the energy sections, `key_figures` before the energy figures.
-
-    All text is escaped; only a `Picture`'s SVG is taken as it is.
-    """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["svg"] = markupsafe.Markup
-    footnotes = tuple(_Footnote(number, source) for number, source in enumerate(report.sources, 1))
-    return environment.get_template("page.html").render(
+) -> Document:
+    """The report as a page; `sections` stand before its own sections, `key_figures` before its own figures."""
+    return Document(
         title=title or f"Energy of {report.workload.model}",
         introduction=introduction or _introduction(report),
         key_figures=(*key_figures, *_key_figures(report)),
         sections=(*sections, *energy_sections(report)),
         conventions=report.conventions,
-        footnotes=footnotes,
+        sources=report.sources,
     )
-
-
-def write_page(
-    report: EnergyReport,
-    path: Path,
-    sections: Sequence[Section] = (),
-    *,
-    title: str = "",
-    introduction: str = "",
-    key_figures: Sequence[KeyFigure] = (),
-) -> None:
-    """Write `render_page(...)` to `path`, whole or not at all."""
-    page = render_page(report, sections, title=title, introduction=introduction, key_figures=key_figures)
-    with replacing_file(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
 
 
 def energy_sections(report: EnergyReport) -> tuple[Section, ...]:
@@ -115,42 +78,81 @@ def _introduction(report: EnergyReport) -> str:
 
 def _key_figures(report: EnergyReport) -> tuple[KeyFigure, ...]:
     adder, cnn = report.total(Version.ADDER), report.total(Version.CNN)
+    priced = _priced(report)
     return (
-        KeyFigure(energy_text(adder.energy_pj), "adder network", f"{count_text(adder.additions)} additions"),
+        KeyFigure(energy_text(adder.energy_pj), "adder network", f"{count_text(adder.additions)} additions", priced),
         KeyFigure(
-            energy_text(cnn.energy_pj), "same network as a CNN", f"{count_text(cnn.multiplications)} multiplications"
+            energy_text(cnn.energy_pj),
+            "same network as a CNN",
+            f"{count_text(cnn.multiplications)} multiplications",
+            priced,
         ),
-        KeyFigure(ratio_text(report.ratio), "less energy in arithmetic", "memory stands beside it"),
+        KeyFigure(ratio_text(report.ratio), "less energy in arithmetic", "memory stands beside it", RATIO),
         KeyFigure(
             count_text(report.workload.adder_taps),
             "adder taps",
             f"and {report.workload.dot_taps:,} that multiply"
             if report.workload.dot_taps
             else "and none that multiplies",
+            COUNTED,
         ),
     )
 
 
+def _number(report: EnergyReport, price: Price) -> str:
+    """The price and its reference, as `0.9 pJ [1]`."""
+    return f"{float(price.energy_pj):g} pJ [{report.sources.index(price.source) + 1}]"
+
+
+def _arithmetic(report: EnergyReport, items: Sequence[Item]) -> str:
+    """How an energy is reached, as `1,152 × 0.9 pJ [1] + 1,152 × 0.9 pJ [1]`."""
+    terms = [f"{item.count.count:,} × {_number(report, item.price)}" for item in items if item.price is not None]
+    return " + ".join(terms)
+
+
+def _priced(report: EnergyReport) -> str:
+    """How the charged energies are reached, with every price that they need."""
+    prices = {
+        item.price: None
+        for version in Version
+        for item in report.items(version, charged=True)
+        if item.price is not None
+    }
+    listed = ", ".join(f"{price.label}: {_number(report, price)}" for price in prices)
+    return f"Counts of the charged operations times their prices ({listed})."
+
+
 def _where(report: EnergyReport) -> Section:
     rows = [
-        (name, f"{bill.multiplications:,}", f"{bill.additions:,}", energy_text(bill.energy_pj))
-        for name, bill in (
-            ("adder network", report.total(Version.ADDER)),
-            ("same as a CNN", report.total(Version.CNN)),
+        (
+            name,
+            f"{bill.multiplications:,}",
+            f"{bill.additions:,}",
+            Cell(energy_text(bill.energy_pj), _arithmetic(report, report.items(version, charged=True))),
         )
+        for name, version in (("adder network", Version.ADDER), ("same as a CNN", Version.CNN))
+        for bill in (report.total(version),)
     ]
+    numeric = ("multiplications", "additions", "energy")
     return Section(
         "Where the energy goes",
         pictures=(
-            Picture(layer_bars(report), "Energy of each layer with taps, as the papers charge it."),
-            Picture(operation_bars(report), "By operation. The last part is work that the papers do not charge."),
+            Picture(
+                layer_bars(report),
+                "Energy of each layer with taps, as a CNN and as it is. Every part says its figure on hover.",
+            ),
+            Picture(
+                network_bars({"network": report}, "operations"),
+                "By operation. The last part is work that the papers do not charge.",
+            ),
             Picture(ratio_bars(report), "Energy of a convolution's tap over an adder's, at every precision."),
         ),
         tables=(
             Table(
-                ("network", "multiplications", "additions", "energy"),
+                ("network", *numeric),
                 tuple(rows),
-                numeric=("multiplications", "additions", "energy"),
+                numeric=numeric,
+                sources={"multiplications": COUNTED, "additions": COUNTED, "energy": _priced(report)},
             ),
         ),
     )
@@ -165,6 +167,8 @@ def _honest(report: EnergyReport) -> Section:
         )
         for ratio in report.tap_ratios
     )
+    columns = ("multiplier swap alone", "tap with accumulation")
+    prices = f"Prices of the table {report.table}, listed below with their sources."
     return Section(
         "How much of the saving survives",
         paragraphs=(
@@ -175,7 +179,36 @@ def _honest(report: EnergyReport) -> Section:
             "Memory is not in these ratios. Both networks fetch the same weights and activations, so each fetch brings "
             "the ratio closer to one.",
         ),
-        tables=(Table(("precision", "multiplier swap alone", "tap with accumulation"), rows),),
+        tables=(_lines(report), Table(("precision", *columns), rows, sources=dict.fromkeys(columns, prices))),
+    )
+
+
+def _lines(report: EnergyReport) -> Table:
+    """From the ratio that is quoted to the one that holds for the network, each with its two energies."""
+    lines: list[tuple[str, tuple[Fraction, Fraction]]] = [
+        line
+        for ratio in report.tap_ratios
+        if ratio.precision is report.precision
+        for line in (
+            ("one multiplication against one addition", ratio.swap_pj),
+            ("one tap with its accumulation", ratio.tap_pj),
+        )
+    ]
+    charged = report.total(Version.CNN).energy_pj, report.total(Version.ADDER).energy_pj
+    whole = report.whole_energy_pj(Version.CNN), report.whole_energy_pj(Version.ADDER)
+    lines += [("the network, as the papers charge it", charged), ("with all other arithmetic", whole)]
+    rows = tuple(
+        (line, energy_text(cnn), energy_text(adder), ratio_text(cnn / adder if adder else None, 3))
+        for line, (cnn, adder) in lines
+    )
+    numeric = ("as a CNN", "adder network", "ratio")
+    priced = "Counts of the operations that the line names, times their prices, listed below with their sources."
+    return Table(
+        ("what is compared", *numeric),
+        rows,
+        numeric,
+        f"Adder against CNN, {meaning(report.precision)}",
+        sources={"as a CNN": priced, "adder network": priced, "ratio": RATIO},
     )
 
 
@@ -189,31 +222,40 @@ def _uncharged(report: EnergyReport) -> Section:
         )
         if items
         else (),
-        tables=(_item_table(items),) if items else (),
+        tables=(_item_table(report, items),) if items else (),
     )
 
 
-def _item_table(items: Sequence[Item]) -> Table:
+def _item_table(report: EnergyReport, items: Sequence[Item]) -> Table:
     total = sum((item.energy_pj for item in items), Fraction(0))
     scale, unit = table_unit(total)
-    rows = [
+    rows: list[tuple[str | Cell, ...]] = [
         (
             item.count.purpose,
             str(item.count.operation),
             "no price" if item.price is None else item.price.label,
             f"{item.count.count:,}",
-            "–" if item.price is None else in_unit(item.energy_pj, scale),
+            Cell("–", "The table has no price for it.")
+            if item.price is None
+            else Cell(in_unit(item.energy_pj, scale), _arithmetic(report, [item])),
         )
         for item in items
     ]
-    rows.append(("total of what has a price", "", "", "", in_unit(total, scale)))
-    numeric = ("count", f"energy, {unit}")
-    return Table(("purpose", "operation", "priced as", *numeric), tuple(rows), numeric=numeric, has_total=True)
+    sum_source = "Sum of the column, not of its rounded figures."
+    rows.append(("total of what has a price", "", "", "", Cell(in_unit(total, scale), sum_source)))
+    energy = f"energy, {unit}"
+    return Table(
+        ("purpose", "operation", "priced as", "count", energy),
+        tuple(rows),
+        numeric=("count", energy),
+        has_total=True,
+        sources={"count": COUNTED, energy: "Counts times prices, each with its source in the list of prices below."},
+    )
 
 
 def _layers(report: EnergyReport) -> Section:
     scale, unit = table_unit(report.total(Version.CNN).energy_pj)
-    rows = []
+    rows: list[tuple[str | Cell, ...]] = []
     for row in report.layers:
         layer = row.layer
         if layer.kind is None:
@@ -228,15 +270,15 @@ def _layers(report: EnergyReport) -> Section:
                 *((widths,) if report.workload.is_integer else ()),
                 f"{layer.adder_taps + layer.dot_taps:,}",
                 f"{layer.parameters:,}",
-                in_unit(adder, scale),
-                in_unit(cnn, scale),
+                Cell(in_unit(adder, scale), _arithmetic(report, row.charged[Version.ADDER])),
+                Cell(in_unit(cnn, scale), _arithmetic(report, row.charged[Version.CNN])),
                 ratio_text(cnn / adder),
             )
         )
     blank = ("", "", "") if report.workload.is_integer else ("", "")
     rows.append(
         (
-            "total",
+            "total of all layers",
             *blank,
             f"{report.workload.adder_taps + report.workload.dot_taps:,}",
             f"{report.workload.parameters:,}",
@@ -245,11 +287,20 @@ def _layers(report: EnergyReport) -> Section:
             ratio_text(report.ratio),
         )
     )
-    numeric = ("taps", "parameters", f"adder, {unit}", f"as a CNN, {unit}", "ratio")
+    energies = (f"adder, {unit}", f"as a CNN, {unit}")
+    numeric = ("taps", "parameters", *energies, "ratio")
     widths_heading = ("code / sum bits",) if report.workload.is_integer else ()
     headings = ("layer", "taps are", "output", *widths_heading, *numeric)
     notes = () if report.workload.is_integer else ("The total of the parameters includes the batch norms'.",)
-    return Section("Layer by layer", notes, tables=(Table(headings, tuple(rows), numeric=numeric, has_total=True),))
+    sources = {
+        "taps": COUNTED,
+        "parameters": COUNTED,
+        **dict.fromkeys(widths_heading, "Width of the codes, and of the accumulator as proven from the weights."),
+        **dict.fromkeys(energies, _priced(report)),
+        "ratio": RATIO,
+    }
+    table = Table(headings, tuple(rows), numeric=numeric, has_total=True, sources=sources, explorable=True)
+    return Section("Layer by layer", notes, tables=(table,))
 
 
 def _published(report: EnergyReport) -> Section:
@@ -262,7 +313,10 @@ def _published(report: EnergyReport) -> Section:
         for network, quantity, printed, counted, why in (row.cells,)
     )
     headings = ("network", "quantity", "published", "counted", "why they differ")
-    return Section("Published beside counted", tables=(Table(headings, rows, numeric=("published", "counted")),))
+    return Section(
+        "Published beside counted",
+        tables=(Table(headings, rows, numeric=("published", "counted"), sources={"counted": COUNTED}),),
+    )
 
 
 def _prices(report: EnergyReport) -> Section:
@@ -281,7 +335,7 @@ def _prices(report: EnergyReport) -> Section:
             price.label,
             _price_text(price),
             f"{float(price.node_nm):g} nm",
-            NOT_STATED if price.voltage_v is None else f"{float(price.voltage_v):g} V",
+            price.voltage,
             price.derivation,
             f"[{number[price.source]}]",
         )

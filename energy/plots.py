@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 import matplotlib as mpl
@@ -14,20 +16,25 @@ from matplotlib.figure import Figure
 
 from energy.accelerator import AcceleratorReport, Lanes, LevelEnergy
 from energy.counts import Operation, Version
-from energy.memory import Level
-from energy.quantity import own_unit
-from energy.report import EnergyReport
+from energy.quantity import energy_text, own_unit
+from energy.report import EnergyReport, Item
+from quant.errors import BadInputError
 
 # Stand-ins that no default of matplotlib uses; svg_text() turns each into what the page's light or dark theme says.
-INK, GRID, ADDER, CNN, SECOND, FOURTH = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
+INK, GRID, ADDER, CNN, SECOND = "#010101", "#020202", "#030303", "#040404", "#050505"
+THIRD, FOURTH, FIFTH = "#060606", "#070707", "#080808"
 THEMED = {
     INK: "currentColor",
     GRID: "var(--line)",
     ADDER: "var(--adder)",
     CNN: "var(--cnn)",
     SECOND: "var(--second)",
+    THIRD: "var(--third)",
     FOURTH: "var(--fourth)",
+    FIFTH: "var(--fifth)",
 }
+_PARTS = (CNN, ADDER, SECOND, THIRD, FOURTH, FIFTH)
+"""Colours of a bar's parts in their order: multiplications and additions have those of the networks they make."""
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "hwadder",
@@ -43,10 +50,17 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
 }
 _WIDTH_INCHES = 4.6
+_FEW = 4
+"""Up to so many bars are drawn thick."""
+_GAP = 0.35
+"""Room between groups of bars, in bars."""
 
 
-def svg_text(figure: Figure, name: str) -> str:
-    """A figure as an inline `<svg>` element: themed colours, the page's font, and ids that start with `name`."""
+def svg_text(figure: Figure, name: str, titles: Mapping[str, str] = MappingProxyType({})) -> str:
+    """A figure as an inline `<svg>` element: themed colours, the page's font, and ids that start with `name`.
+
+    `titles` are shown on hover, by the gid of what they are about.
+    """
     buffer = io.StringIO()
     with mpl.rc_context(_STYLE):
         figure.savefig(buffer, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None})
@@ -56,6 +70,8 @@ def svg_text(figure: Figure, name: str) -> str:
         svg = svg.replace(stand_in, themed)
     svg = re.sub(r"font-family: [^;\"]+", "font-family: inherit", svg)
     svg = re.sub(r"(font: [^;\"]*?px )[^;\"]+", r"\1sans-serif", svg)
+    for gid, title in titles.items():
+        svg = svg.replace(f'<g id="{gid}">', f'<g id="{gid}"><title>{html.escape(title)}</title>')
     # Several figures share a page, and matplotlib numbers the ids of each from one.
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg).strip()
 
@@ -70,85 +86,116 @@ def _axes(rows: int, row_height: float = 0.3) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def layer_bars(report: EnergyReport) -> str:
-    """Energy of each layer with taps, adder beside CNN, the network's first layer on top."""
-    layers = [layer for layer in report.layers if layer.layer.kind is not None]
-    energies = {v: [layer.bill(v).energy_pj for layer in layers] for v in Version}
-    scale, unit = own_unit(max(energies[Version.CNN], default=Fraction(0)))
+Parts = Mapping[str, Fraction]
+"""What a bar is made of: energies in pJ by name."""
+
+
+def stacked_bars(groups: Mapping[str, Mapping[str, Parts]], name: str) -> str:
+    """Bars of parts set end to end: `groups[group][bar][part]`, top down; each part says its figure on hover.
+
+    All bars have the same parts in the same order, which gives the colours; one that is nowhere above 0 is not drawn.
+    Raises BadInputError for more parts than there are colours.
+    """
+    labels = [(group, bar) for group, bars in groups.items() for bar in bars]
+    stacks = [parts for bars in groups.values() for parts in bars.values()]
+    places = [at + _GAP * number for at, number in enumerate(_group_numbers(groups))]
+    names = list(stacks[0]) if stacks else []
+    if len(names) > len(_PARTS):
+        raise BadInputError(f"parts of a bar must be at most {len(_PARTS)}, not {len(names)}")
+    scale, unit = own_unit(max((sum(parts.values(), Fraction(0)) for parts in stacks), default=Fraction(0)))
+    left = [0.0] * len(stacks)
+    titles: dict[str, str] = {}
     with mpl.rc_context(_STYLE):
-        figure, axes = _axes(len(layers))
-        for version, offset, colour, label in (
-            (Version.CNN, 0.2, CNN, "as a CNN"),
-            (Version.ADDER, -0.2, ADDER, "adder network"),
-        ):
-            axes.barh(
-                [position - offset for position in range(len(layers))],
-                [float(energy / scale) for energy in energies[version]],
-                height=0.36,
-                color=colour,
-                label=label,
-            )
-        axes.set_yticks(range(len(layers)), [layer.layer.name for layer in layers])
-        axes.set_ylim(len(layers) - 0.4, -0.6)
-        axes.set_xlabel(f"energy per image, {unit}")
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=2)
-        figure.set_layout_engine("constrained")
-        return svg_text(figure, "layers")
-
-
-def operation_bars(report: EnergyReport) -> str:
-    """Energy by charged operation, and by what the papers do not charge, stacked: one bar for each network."""
-    versions = (Version.CNN, Version.ADDER)
-    charged = {v: report.items(v, charged=True) for v in Version}
-
-    def energy_of(version: Version, operations: set[Operation]) -> Fraction:
-        return sum((i.energy_pj for i in charged[version] if i.count.operation in operations), Fraction(0))
-
-    parts = {
-        "multiplications": [energy_of(v, {Operation.MULTIPLY}) for v in versions],
-        "additions": [energy_of(v, {Operation.ADD, Operation.SUBTRACT}) for v in versions],
-        "not charged by the papers": [report.whole_energy_pj(v) - report.total(v).energy_pj for v in versions],
-    }
-    return stacked_bars("operations", ["as a CNN", "adder network"], parts, (CNN, ADDER, SECOND))
-
-
-def stacked_bars(
-    name: str, rows: Sequence[str], parts: Mapping[str, Sequence[Fraction]], colours: Sequence[str]
-) -> str:
-    """A bar for each row, the first on top, stacked from the picojoules of each part; `name` begins the SVG's ids."""
-    scale, unit = own_unit(max(sum(energies, Fraction(0)) for energies in zip(*parts.values(), strict=True)))
-    with mpl.rc_context(_STYLE):
-        figure, axes = _axes(len(rows), row_height=0.5 if len(rows) < 4 else 0.3)
-        left = [0.0] * len(rows)
-        for (label, energies), colour in zip(parts.items(), colours, strict=True):
+        figure, axes = _axes(len(stacks), row_height=0.5 if len(stacks) <= _FEW else 0.19)
+        for part, colour in zip(names, _PARTS, strict=False):
+            energies = [parts[part] for parts in stacks]
+            if not any(energies):
+                continue
             widths = [float(energy / scale) for energy in energies]
-            axes.barh(range(len(rows)), widths, left=left, height=0.6, color=colour, label=label)
-            left = [a + b for a, b in zip(left, widths, strict=True)]
-        axes.set_yticks(range(len(rows)), rows)
-        axes.set_ylim(len(rows) - 0.5, -0.5)
+            drawn = axes.barh(places, widths, left=left, height=0.8, color=colour, label=part)
+            for rectangle, (group, bar), energy in zip(drawn, labels, energies, strict=True):
+                gid = f"part{len(titles)}"
+                rectangle.set_gid(gid)
+                titles[gid] = f"{group}, {bar}, {part}: {energy_text(energy)}"
+            left = [start + width for start, width in zip(left, widths, strict=True)]
+        first = {next(iter(bars)) for bars in groups.values()}
+        axes.set_yticks(places, [f"{group}, {bar}" if bar in first else bar for group, bar in labels])
+        axes.set_ylim(max(places, default=0) + 0.6, -0.6)
         axes.set_xlabel(f"energy per image, {unit}")
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=len(parts))
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=3)
         figure.set_layout_engine("constrained")
-        return svg_text(figure, name)
+        return svg_text(figure, name, titles)
+
+
+def _group_numbers(groups: Mapping[str, Mapping[str, Parts]]) -> list[int]:
+    return [number for number, bars in enumerate(groups.values()) for _ in bars]
+
+
+def _parts(charged: Iterable[Item], uncharged: Iterable[Item]) -> Parts:
+    parts = {"multiplications": Fraction(0), "additions": Fraction(0), "not charged by the papers": Fraction(0)}
+    for item in charged:
+        multiplies = item.count.operation is Operation.MULTIPLY
+        parts["multiplications" if multiplies else "additions"] += item.energy_pj
+    for item in uncharged:
+        parts["not charged by the papers"] += item.energy_pj
+    return parts
+
+
+_BARS = {Version.CNN: "CNN", Version.ADDER: "adder"}
+
+
+def layer_bars(report: EnergyReport) -> str:
+    """Energy of each layer with taps, as a CNN above the adder network, the network's first layer on top."""
+    return stacked_bars(
+        {
+            layer.layer.name: {
+                bar: _parts(layer.charged[version], layer.uncharged[version]) for version, bar in _BARS.items()
+            }
+            for layer in report.layers
+            if layer.layer.kind is not None
+        },
+        "layers",
+    )
+
+
+def network_bars(reports: Mapping[str, EnergyReport], name: str) -> str:
+    """Energy of whole networks by their labels, each as a CNN above the adder network."""
+    return stacked_bars(
+        {
+            label: {
+                bar: _parts(report.items(version, charged=True), report.items(version, charged=False))
+                for version, bar in _BARS.items()
+            }
+            for label, report in reports.items()
+        },
+        name,
+    )
 
 
 def level_bars(report: AcceleratorReport) -> str:
     """Energy of an image by level, a bar for each kind of lanes, gated and not; the low ends of the ranges."""
-    cases = [(lanes, state, gated) for state, gated in report.states for lanes in Lanes]
-    rows = [str(lanes).replace(", ", ",\n") + (" (gated)" if gated else "") for lanes, _, gated in cases]
-    return _by_level("levels", rows, [report.energy(lanes, gated=gated) for lanes, _, gated in cases])
+    return stacked_bars(
+        {
+            state: {str(lanes): _by_level(report.energy(lanes, gated=gated)) for lanes in Lanes}
+            for state, gated in report.states
+        },
+        "levels",
+    )
 
 
 def layer_level_bars(report: AcceleratorReport) -> str:
     """Energy of the adder array by layer and level; the low ends of the ranges."""
-    layers = report.counts.layers
-    energies = [report.layer_energy(layer, Lanes.ADDER) for layer in layers]
-    return _by_level("layer-levels", [layer.name for layer in layers], energies)
+    return stacked_bars(
+        {
+            layer.name: {str(Lanes.ADDER): _by_level(report.layer_energy(layer, Lanes.ADDER))}
+            for layer in report.counts.layers
+        },
+        "layer-levels",
+    )
 
 
-def _by_level(name: str, rows: Sequence[str], energies: Sequence[LevelEnergy]) -> str:
-    parts = {str(level): [energy.by_level[level].low_pj for energy in energies] for level in Level}
-    return stacked_bars(name, rows, parts, (ADDER, SECOND, CNN, FOURTH))
+def _by_level(energy: LevelEnergy) -> Parts:
+    return {str(level): each.low_pj for level, each in energy.by_level.items()}
 
 
 def ratio_bars(report: EnergyReport) -> str:

@@ -99,13 +99,24 @@ class TapRatio:
     Attributes:
         swap: one multiplication over one addition of the operands' width; what remains when accumulation is forgotten.
         tap: a convolution's tap (multiply, accumulate) over an adder's (subtract, accumulate).
+        swap_pj, tap_pj: the two energies of either ratio.
     """
 
     precision: Precision
-    swap: Fraction
+    swap_pj: tuple[Fraction, Fraction]
     swap_arithmetic: str
-    tap: Fraction
+    tap_pj: tuple[Fraction, Fraction]
     tap_arithmetic: str
+
+    @property
+    def swap(self) -> Fraction:
+        """Multiplication over addition."""
+        return self.swap_pj[0] / self.swap_pj[1]
+
+    @property
+    def tap(self) -> Fraction:
+        """Convolution's tap over adder's."""
+        return self.tap_pj[0] / self.tap_pj[1]
 
 
 def tap_ratios(table: TechnologyTable) -> tuple[TapRatio, ...]:
@@ -129,8 +140,8 @@ def tap_ratio(precision: Precision, table: TechnologyTable) -> TapRatio:
     m, s, a = (f"{float(price):g}" for price in (multiply, subtract, accumulate))
     return TapRatio(
         precision=precision,
-        swap=multiply / subtract,
+        swap_pj=(multiply, subtract),
         swap_arithmetic=f"{m} / {s}",
-        tap=(multiply + accumulate) / (subtract + accumulate),
+        tap_pj=(multiply + accumulate, subtract + accumulate),
         tap_arithmetic=f"({m} + {a}) / ({s} + {a})",
     )

@@ -2,39 +2,76 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from quant.errors import BadInputError
 
 
 @dataclass(frozen=True, slots=True)
 class KeyFigure:
-    """A number to remember: `value` with its unit, `label` below it, an optional `note` in small print."""
+    """A number to remember: `value` with its unit, `label` below it, an optional `note` in small print.
+
+    `source` says how the number was reached; the page shows it on hover and as a footnote.
+    """
 
     value: str
     label: str
     note: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Text of a table that says on hover how it was reached, as `1,152 × 0.9 pJ`."""
+
+    text: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text; a column whose heading is in `numeric` is set right-aligned in tabular figures.
+    """Rows of text, told by their headings.
 
-    With `has_total` the last row is set apart from the others.
+    Attributes:
+        numeric: headings of columns set right-aligned in tabular figures, and sorted as numbers.
+        has_total: the last row is set apart from the others.
+        sources: by heading, how a column's numbers were reached; shown on hover and as footnotes.
+        explorable: with a script at work the reader can sort by any column and filter the rows. Numbers of a column
+            then share the unit that its heading names.
     """
 
     headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[str | Cell, ...], ...]
     numeric: tuple[str, ...] = ()
     caption: str = ""
     has_total: bool = False
+    sources: Mapping[str, str] = field(default_factory=dict)
+    explorable: bool = False
+
+    @property
+    def cells(self) -> tuple[tuple[Cell, ...], ...]:
+        """The rows, each text with its own source or else its column's."""
+        return tuple(
+            tuple(
+                cell if isinstance(cell, Cell) else Cell(cell, self.sources.get(heading, ""))
+                for heading, cell in zip(self.headings, row, strict=True)
+            )
+            for row in self.rows
+        )
 
     @property
     def is_prose(self) -> bool:
         """Whether a cell holds a sentence: such a table is stacked on a narrow screen, others scroll."""
-        return any(len(cell) > 48 for row in self.rows for cell in row)
+        return any(len(cell.text) > 48 for row in self.cells for cell in row)
 
     def __post_init__(self) -> None:
+        unknown = [heading for heading in (*self.numeric, *self.sources) if heading not in self.headings]
+        if unknown:
+            raise BadInputError(
+                f"columns of table {self.caption or self.headings[0]} must be among {', '.join(self.headings)}, "
+                f"not {unknown[0]}"
+            )
         for row in self.rows:
             if len(row) != len(self.headings):
                 raise BadInputError(

@@ -85,6 +85,11 @@ class Price:
         return f"{self.format} {self.operation}, {self.width_bits} bits"
 
     @property
+    def voltage(self) -> str:
+        """As `0.9 V`, or that the source states none."""
+        return NOT_STATED if self.voltage_v is None else f"{float(self.voltage_v):g} V"
+
+    @property
     def derivation(self) -> str:
         """How the energy follows from the source."""
         printed = "interpolated" if self.interpolated else "as printed"

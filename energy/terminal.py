@@ -47,10 +47,10 @@ def _section(section: Section) -> list[RenderableType]:
         table = Table(title=content.caption or None, title_justify="left")
         for heading in content.headings:
             table.add_column(heading, justify="right" if heading in content.numeric else "left", overflow="fold")
-        for index, row in enumerate(content.rows, 1):
-            if content.has_total and index == len(content.rows):
+        for index, row in enumerate(content.cells, 1):
+            if content.has_total and index == len(content.cells):
                 table.add_section()
-            table.add_row(*row)
+            table.add_row(*(cell.text for cell in row))
         parts.append(table)
     return parts
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from energy import EnergyReport, Precision, write_csv, write_page
+from energy import EnergyReport, Precision, energy_document, write_csv
 from energy.quantity import energy_text
 from hwadder import verbs
 from hwadder.page import introduction, sections
@@ -323,11 +323,11 @@ def _write_report(options: FlowOptions) -> None:
         known.simulation,
         None if known.design is None else kept_synthesis(options.design),
     )
-    write_page(
+    document = energy_document(
         _energy(options),
-        options.record(FlowStep.REPORT),
         parts,
         title=f"{known.quantization['model']} on adder-only hardware",
         introduction=introduction(known.quantization, known.design, known.simulation),
         key_figures=figures,
     )
+    document.write(options.record(FlowStep.REPORT))

@@ -25,8 +25,8 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from energy import Precision, terminal_published, terminal_report, write_csv, write_page
-from energy.scaling import OperatingPoint, parse_operating_point
+from energy import Precision, energy_document, terminal_published, terminal_report, write_csv
+from energy.scaling import parse_operating_point
 from energy.technology import BUILT_IN
 from hwadder import verbs
 from hwadder.chain import FlowOptions, FlowStep
@@ -94,6 +94,10 @@ class ShapeType(click.ParamType[tuple[int, int, int]]):
         return channels, height, width
 
 
+input_shape_option = click.option(
+    "--input-shape", type=ShapeType(), help="C,H,W of a module:function that has no input_shape."
+)
+classes_option = click.option("--classes", default=10, show_default=True, help="Classes of a model by name.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 simulator_option = click.option(
     "--simulator",
@@ -196,12 +200,32 @@ def _architecture_options(lanes: int) -> Callable[[Callable[..., None]], Callabl
     return decorate
 
 
-def _operating_point(node: str | None, voltage: str | None) -> OperatingPoint | None:
-    if node is None and voltage is None:
-        return None
-    if node is None or voltage is None:
-        raise BadInputError("--node and --voltage must be given together, not one of them alone")
-    return parse_operating_point(node, voltage)
+def _pricing_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options that the command gets as one argument, a `verbs.Pricing`."""
+    options = (
+        click.option(
+            "--table",
+            "tables",
+            multiple=True,
+            default=BUILT_IN[:1],
+            show_default=True,
+            help=f"Technology table: {', '.join(BUILT_IN)} or a csv file; A+B prices by B what A does not; "
+            "given several times, totals stand side by side.",
+        ),
+        click.option("--node", help="Scale the tables to this node, as 7, HP7 or LP7; with --voltage."),
+        click.option("--voltage", help="Scale the tables to this supply in volts; with --node."),
+    )
+
+    @wraps(command)
+    def with_pricing(tables: tuple[str, ...], node: str | None, voltage: str | None, **kwargs: Any) -> None:
+        if (node is None) is not (voltage is None):
+            raise BadInputError("--node and --voltage must be given together, not one of them alone")
+        point = None if node is None or voltage is None else parse_operating_point(node, voltage)
+        command(pricing=verbs.Pricing(tables, point), **kwargs)
+
+    for option in reversed(options):
+        with_pricing = option(with_pricing)
+    return with_pricing
 
 
 def _reserved(text: str) -> tuple[str, int]:
@@ -512,7 +536,10 @@ def synth(
     keep_synthesis(folder, result)
 
 
-_NOT_ON_GATES = ("tables", "node", "voltage", "input_shape", "classes", "list_unknown", "published", "accelerator", "html", "csv")  # fmt: skip
+_NOT_ON_GATES = (
+    *("tables", "node", "voltage", "input_shape", "classes"),
+    *("list_unknown", "published", "accelerator", "html", "csv"),
+)
 """Options of `hwadder energy` that say nothing about gates."""
 
 
@@ -571,7 +598,7 @@ def _given_options() -> dict[str, str]:
     return {
         each.name: each.opts[-1]
         for each in context.command.params
-        if each.name is not None and context.get_parameter_source(each.name) is ParameterSource.COMMANDLINE
+        if context.get_parameter_source(each.name) is ParameterSource.COMMANDLINE
     }
 
 
@@ -588,19 +615,8 @@ def _print_gates(report: GateReport, as_json: bool) -> None:
 @main.command()
 @click.argument("model", metavar="[MODEL|CHECKPOINT|NET]", required=False)
 @precision_option
-@click.option(
-    "--table",
-    "tables",
-    multiple=True,
-    default=BUILT_IN[:1],
-    show_default=True,
-    help=f"Technology table: {', '.join(BUILT_IN)} or a csv file; A+B prices by B what A does not; "
-    "given several times, totals stand side by side.",
-)
-@click.option("--node", help="Scale the tables to this node, as 7, HP7 or LP7; with --voltage.")
-@click.option("--voltage", help="Scale the tables to this supply in volts; with --node.")
-@click.option("--input-shape", type=ShapeType(), help="C,H,W of a module:function that has no input_shape.")
-@click.option("--classes", default=10, show_default=True, help="Classes of a model by name.")
+@input_shape_option
+@classes_option
 @click.option("--list-unknown", is_flag=True, help="Only list the operations of MODEL that cannot be counted.")
 @click.option("--published", is_flag=True, help="Only compare every published figure with the counted one.")
 @click.option("--accelerator", is_flag=True, help="Memory too: NET on the accelerator that the options below describe.")
@@ -612,14 +628,13 @@ def _print_gates(report: GateReport, as_json: bool) -> None:
 @click.option("--csv", type=PATH, help="Write one line per layer and operation.")
 @json_option
 @_exit_codes
+@_pricing_options
 @_architecture_options(lanes=16)
 @_gate_options
 def energy(
     model: str | None,
     precision: str,
-    tables: tuple[str, ...],
-    node: str | None,
-    voltage: str | None,
+    pricing: verbs.Pricing,
     input_shape: tuple[int, int, int] | None,
     classes: int,
     list_unknown: bool,
@@ -654,15 +669,86 @@ def energy(
         return
     if data is not None and not accelerator:
         raise BadInputError("data must be given with --accelerator or --gates, which count on it, not alone")
-    pricing = verbs.Pricing(tables, _operating_point(node, voltage))
     mapping = verbs.OnAccelerator(architecture, data, images) if accelerator else None
     with _bar("counting") as progress:
         report = verbs.energy(model, Precision(precision), input_shape, classes, pricing, mapping, progress)
         if csv is not None:
             write_csv(report, csv)
         if html is not None:
-            write_page(report, html)
+            energy_document(report).write(html)
     _emit(report.to_json() if as_json else None, terminal_report(report))
+
+
+@main.command()
+@click.argument("names", metavar="MODEL|CHECKPOINT|NET...", nargs=-1, required=True)
+@click.option(
+    "--precision",
+    "precisions",
+    type=click.Choice([each.value for each in Precision]),
+    multiple=True,
+    help="May be given several times.  [default: fp32, of a quantized network its own widths]",
+)
+@input_shape_option
+@classes_option
+@click.option("--html", type=PATH, help="Write a page with bars.")
+@click.option("--csv", type=PATH, help="Write one line per network, precision and table.")
+@json_option
+@_exit_codes
+@_pricing_options
+def compare(
+    names: tuple[str, ...],
+    precisions: tuple[str, ...],
+    pricing: verbs.Pricing,
+    input_shape: tuple[int, int, int] | None,
+    classes: int,
+    html: Path | None,
+    csv: Path | None,
+    as_json: bool,
+) -> None:
+    """Taps, parameters and energy of several networks, or of one at several precisions or by several tables, side by
+    side."""
+    with _spinner("counting"):
+        result = verbs.compare(names, [Precision(each) for each in precisions], input_shape, classes, pricing)
+        if csv is not None:
+            result.write_csv(csv)
+        if html is not None:
+            result.document().write(html)
+    table = result.table()
+    rows = ([cell.text for cell in row] for row in table.cells)
+    _emit(result.to_json() if as_json else None, _table("Networks side by side", table.headings, rows))
+
+
+@main.command()
+@click.argument("name", metavar="MODEL|CHECKPOINT|NET")
+@click.option(
+    "--format", "form", type=click.Choice([each.value for each in verbs.ExportFormat]), required=True, help="Whose."
+)
+@click.option("--out", required=True, type=PATH, help="Folder of the files; earlier ones there are replaced.")
+@click.option(
+    "--precision",
+    type=click.Choice([each.value for each in Precision]),
+    help="Which rows of the table price the operations.  [default: fp32, of a quantized network its own widths]",
+)
+@input_shape_option
+@classes_option
+@json_option
+@_exit_codes
+def export(
+    name: str,
+    form: str,
+    out: Path,
+    precision: str | None,
+    input_shape: tuple[int, int, int] | None,
+    classes: int,
+    as_json: bool,
+) -> None:
+    """Write the layers of a network as YAML files of ZigZag or Accelergy, adder taps with their own energy."""
+    chosen = None if precision is None else Precision(precision)
+    report = verbs.export(name, verbs.ExportFormat(form), out, chosen, input_shape, classes)
+    files = sorted(path.name for path in out.iterdir())
+    layers = sum(row.layer.kind is not None for row in report.layers)
+    content = {"out": str(out), "files": files, "layers": layers, "precision": str(report.precision)}
+    _emit(content if as_json else None, f"{out}: {layers} layers with taps in {', '.join(files)}")
 
 
 @main.command()

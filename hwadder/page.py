@@ -40,15 +40,24 @@ def sections(
     figures: list[KeyFigure] = []
     parts: list[Section] = []
     if evaluation is not None:
-        figures.append(_accuracy("float accuracy", evaluation))
-    figures.append(_accuracy("integer accuracy", quantization["evaluation"]))
+        figures.append(_accuracy("float accuracy", evaluation, "The trained network in torch (evaluate.json)."))
+    integer = quantization["evaluation"]
+    figures.append(_accuracy("integer accuracy", integer, "The golden integer model (quantize.json)."))
     parts.append(_quantization(quantization))
     if simulation is not None:
+        simulated = f"Counted by {simulation['simulator']} as it played the printed Verilog (simulate.json)."
         figures.append(
-            KeyFigure(f"{simulation['cycles_per_image']:,.0f}", "cycles per image", "simulated, not estimated")
+            KeyFigure(
+                f"{simulation['cycles_per_image']:,.0f}", "cycles per image", "simulated, not estimated", simulated
+            )
         )
         figures.append(
-            KeyFigure(f"{simulation['mismatches']}", "mismatches", f"{simulation['values_compared']:,} values compared")
+            KeyFigure(
+                f"{simulation['mismatches']}",
+                "mismatches",
+                f"{simulation['values_compared']:,} values compared",
+                simulated,
+            )
         )
         parts.append(_simulation(simulation))
     if design is not None:
@@ -58,14 +67,15 @@ def sections(
     return tuple(figures), tuple(parts)
 
 
-def _accuracy(label: str, evaluation: Record) -> KeyFigure:
-    return KeyFigure(
-        f"{evaluation['accuracy']:.2%}", label, f"{evaluation['correct']} of {evaluation['images']} test images"
-    )
+def _accuracy(label: str, evaluation: Record, source: str) -> KeyFigure:
+    images = f"{evaluation['correct']} of {evaluation['images']} test images"
+    return KeyFigure(f"{evaluation['accuracy']:.2%}", label, images, source)
 
 
 def _quantization(quantization: Record) -> Section:
     rows = tuple(quantization_rows(quantization))
+    numbers = QUANTIZATION_HEADINGS[2:]
+    measured = "Chosen or measured on the calibration images, widths proven from the weights (quantize.json)."
     plot = Picture(_noise_plot(quantization["layers"]), "Signal to quantisation noise of each layer's output", True)
     return Section(
         "Quantization, layer by layer",
@@ -75,7 +85,14 @@ def _quantization(quantization: Record) -> Section:
         ),
         pictures=(plot,),
         tables=(
-            Table(QUANTIZATION_HEADINGS, rows, QUANTIZATION_HEADINGS[2:], f"Network SHA-256 {quantization['sha256']}"),
+            Table(
+                QUANTIZATION_HEADINGS,
+                rows,
+                numbers,
+                f"Network SHA-256 {quantization['sha256']}",
+                sources=dict.fromkeys(numbers, measured),
+                explorable=True,
+            ),
         ),
     )
 
@@ -141,6 +158,8 @@ def _hardware(network: IntegerNetwork, design: Record) -> Section:
         )
         for layer in design["layers"]
     )
+    sizes = ("words", "bits a word", "KiB")
+    printed = "Parameters of the printed Verilog (rtl.json)."
     form = "minimum" if parameters["MIN_FORM"] else "one's complement"
     return Section(
         "Hardware",
@@ -150,13 +169,15 @@ def _hardware(network: IntegerNetwork, design: Record) -> Section:
             f"{parameters['DIGITS']} shifts and adds, dot-product layers go bit by bit.",
         ),
         tables=(
-            Table(("memory", "words", "bits a word", "KiB"), rows, ("words", "bits a word", "KiB"), "Memories"),
-            Table(("what", "bits"), widths, ("bits",), "Widths, derived from the network"),
+            Table(("memory", *sizes), rows, sizes, "Memories", sources=dict.fromkeys(sizes, printed)),
+            Table(("what", "bits"), widths, ("bits",), "Widths, derived from the network", sources={"bits": printed}),
             Table(
                 ("layer", "channels", "clocks", "share"),
                 clocks,
                 ("channels", "clocks", "share"),
                 f"Clocks, predicted: {design['clocks_per_image']:,} from image to image",
+                sources=dict.fromkeys(("clocks", "share"), "The cycle model, which simulations are compared with."),
+                explorable=True,
             ),
         ),
     )
@@ -164,6 +185,7 @@ def _hardware(network: IntegerNetwork, design: Record) -> Section:
 
 def _synthesis(synthesis: Record) -> Section:
     tables: list[Table] = []
+    mapped = "Counted by Yosys, clock rates by nextpnr (rtl/synthesis.json)."
     gates, area = synthesis["gates"], synthesis["area"]
     if gates is not None:
         rows = [
@@ -178,12 +200,14 @@ def _synthesis(synthesis: Record) -> Section:
             if area["nand2_equivalents"] is not None:
                 rows.append(("logic area in NAND2", f"{area['nand2_equivalents']:,.0f}"))
         rows.append(("memory bits, not in the logic", f"{synthesis['memory_bits']:,}"))
-        tables.append(Table(("asic", "figure"), tuple(rows), ("figure",), f"As a chip. {gates['convention']}"))
+        caption = f"As a chip. {gates['convention']}"
+        tables.append(Table(("asic", "figure"), tuple(rows), ("figure",), caption, sources={"figure": mapped}))
     if synthesis["fpga"]:
         headings = ("family", "LUTs", "flip-flops", "block RAMs", "LUT RAMs", "carry cells", "DSP blocks")
         filled = tuple(_fpga_row(entry) for entry in synthesis["fpga"])
         caption = "On FPGAs. Fmax is that of one run of place and route, with a register at every port."
-        tables.append(Table((*headings, "Fmax"), filled, headings[1:], caption))
+        sources = dict.fromkeys((*headings[1:], "Fmax"), mapped)
+        tables.append(Table((*headings, "Fmax"), filled, headings[1:], caption, sources=sources))
     return Section(
         "Synthesis",
         paragraphs=(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import enum
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
@@ -15,15 +16,20 @@ from energy import (
     Comparison,
     EnergyReport,
     Precision,
+    SideBySide,
+    Workload,
     build_report,
     compare_published,
+    count_float,
     count_integer,
     find_table,
     published_models,
 )
 from energy.accelerator import AcceleratorCounts
+from energy.accelergy import write_accelergy
 from energy.scaling import OperatingPoint
 from energy.technology import BUILT_IN
+from energy.zigzag import write_zigzag
 from hwadder.accelerator_energy import accelerator_counts, count_accelerator
 from hwadder.diagnosis import ToolStatus, diagnose
 from hwadder.gate_energy import GateOptions, GateReport, measure_gates
@@ -462,25 +468,28 @@ def energy(
 ) -> EnergyReport:
     """Count and price the operations of a model by name, of a checkpoint, or of a quantized network's file."""
     first, *others = map(find_table, pricing.tables)
-    path = Path(model)
-    accelerator = None
-    if path.suffix == NETWORK_SUFFIX or (path.is_file() and is_network_file(path)):
-        network = network_file.load(path)
-        workload = count_integer(network)
-        if mapping is not None:
-            accelerator = _on_accelerator(path, network, mapping, progress)
-    elif mapping is not None:
-        raise BadInputError(f"network on the accelerator must be a quantized network's file, not {model}")
-    else:
-        from hwadder.counting import require_known
-
-        workload = require_known(count_operations(model, input_shape, num_classes))
+    workload, accelerator = _workload(model, input_shape, num_classes), None
+    if mapping is not None:
+        if not _is_network(Path(model)):
+            raise BadInputError(f"network on the accelerator must be a quantized network's file, not {model}")
+        accelerator = _on_accelerator(Path(model), mapping, progress)
     return build_report(workload, first, precision, others=others, target=pricing.point, accelerator=accelerator)
 
 
-def _on_accelerator(
-    path: Path, network: IntegerNetwork, mapping: OnAccelerator, progress: Counter
-) -> AcceleratorCounts:
+def _workload(model: str, input_shape: tuple[int, int, int] | None, num_classes: int) -> Workload:
+    if _is_network(Path(model)):
+        return count_integer(network_file.load(Path(model)))
+    from hwadder.counting import require_known
+
+    return require_known(count_operations(model, input_shape, num_classes))
+
+
+def _is_network(path: Path) -> bool:
+    return path.suffix == NETWORK_SUFFIX or (path.is_file() and is_network_file(path))
+
+
+def _on_accelerator(path: Path, mapping: OnAccelerator, progress: Counter) -> AcceleratorCounts:
+    network = network_file.load(path)
     if mapping.data is None:
         return count_accelerator(network, mapping.architecture)
     architecture = replace(mapping.architecture, counters=Counters.FULL)
@@ -512,3 +521,69 @@ def published(progress: Counter = _ignore_count) -> tuple[Comparison, ...]:
         comparisons += compare_published(workload)
         progress(done, len(names))
     return tuple(comparisons)
+
+
+def compare(
+    names: Sequence[str],
+    precisions: Sequence[Precision] = (),
+    input_shape: tuple[int, int, int] | None = None,
+    num_classes: int = 10,
+    pricing: Pricing = _PLAIN,
+) -> SideBySide:
+    """Count and price several networks, named as for `energy`, each at every one of the precisions by every table.
+
+    Without precisions a float network is priced at fp32, an integer one at its own widths. Raises BadInputError for a
+    name, a precision or a table given twice.
+    """
+    for what, given in (("names", names), ("precisions", precisions), ("tables", pricing.tables)):
+        twice = [each for at, each in enumerate(given) if each in given[:at]]
+        if twice:
+            raise BadInputError(f"{what} to compare must differ, not name {twice[0]} twice")
+    tables = [find_table(name) for name in pricing.tables]
+    reports = {}
+    for name in names:
+        workload = _workload(name, input_shape, num_classes)
+        for precision in precisions or (_own_precision(workload),):
+            for table in tables:
+                told = (name, *([precision] if len(precisions) > 1 else []), *([table.name] if len(tables) > 1 else []))
+                report = build_report(workload, table, precision, target=pricing.point)
+                reports[" ".join(told)] = report
+    return SideBySide(reports)
+
+
+def _own_precision(workload: Workload) -> Precision:
+    return Precision.NETWORK if workload.is_integer else Precision.FP32
+
+
+class ExportFormat(enum.StrEnum):
+    """Tools that model what is around the arithmetic."""
+
+    ZIGZAG = "zigzag"
+    ACCELERGY = "accelergy"
+
+
+def export(
+    name: str,
+    form: ExportFormat,
+    out: Path,
+    precision: Precision | None = None,
+    input_shape: tuple[int, int, int] | None = None,
+    num_classes: int = 10,
+) -> EnergyReport:
+    """Write the layers of a network, named as for `energy`, for another tool to the folder `out`; returns its report.
+
+    ZigZag is told loops and sources of each layer, so there the network must be one that `quantize` takes, by name, or
+    a quantized network's file. Without a precision a float network is priced at fp32, an integer one at its own widths.
+    """
+    if form is ExportFormat.ZIGZAG:
+        network = network_file.load(Path(name)) if _is_network(Path(name)) else float_network(name)
+        workload = count_integer(network) if isinstance(network, IntegerNetwork) else count_float(network)
+    else:
+        workload = _workload(name, input_shape, num_classes)
+    report = build_report(workload, find_table(BUILT_IN[0]), precision or _own_precision(workload))
+    with replacing_folder(out) as staged:
+        if form is ExportFormat.ZIGZAG:
+            write_zigzag(network, report, staged)
+        else:
+            write_accelergy(report, staged)
+    return report

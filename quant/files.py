@@ -42,10 +42,15 @@ def require_file(path: Path, what: str) -> None:
 def replacing_file(path: Path) -> Iterator[Path]:
     """Yield a temporary file beside `path`; on success it replaces `path`, on any error it is removed.
 
-    Raises BadInputError when `path` is a folder, or when the system refuses to write (read-only folder, full disk).
+    A link stays, and what it leads to is replaced. Raises BadInputError when `path` is a folder or a device, or when
+    the system refuses to write (read-only folder, full disk).
     """
     if path.is_dir():
         raise BadInputError(f"output file must be a file, not an existing folder: {path}")
+    if path.exists() and not path.is_file():
+        raise BadInputError(f"output file must be a regular file, not a device or a pipe: {path}")
+    if path.is_symlink():
+        path = path.resolve()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

@@ -25,7 +25,7 @@ from energy.accelerator import (
 )
 from energy.counts import Operation, OperationCount, Role, count_integer
 from energy.memory import Basis, EnergyRange, Level
-from energy.page import render_page
+from energy.page import energy_document
 from energy.precision import Precision
 from energy.report import EnergyReport, build_report, write_csv
 from energy.scaling import parse_operating_point
@@ -184,7 +184,7 @@ def test_what_people_read() -> None:
 
 
 def test_page() -> None:
-    page = render_page(energy_report(2, horowitz_2014(), find_table("aladdin-40nm")))
+    page = energy_document(energy_report(2, horowitz_2014(), find_table("aladdin-40nm"))).html()
     for expected in (
         "The same counts by several tables",
         "each tensor once",
@@ -207,7 +207,7 @@ def test_scaled_memory_is_marked() -> None:
     assert "interpolated, width in proportion, scaled as logic" in text
     assert "Scaled to HP7, 0.7 V by the energy fits of Stillmaker and Baas 2017" in text
     assert "doi:10.1016/j.vlsi.2017.02.002" in text
-    assert "as printed, scaled by 0.0684" in render_page(energy)
+    assert "as printed, scaled by 0.0684" in energy_document(energy).html()
 
 
 def test_json() -> None:

@@ -598,6 +598,45 @@ def test_energy_as_json() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_networks_side_by_side() -> None:
+    content = told(run("compare", "lenet5", MODEL, "tiny.hwn", "--csv", "c.csv", "--html", "c.html", "--json"))
+    networks = content["networks"]
+    assert isinstance(networks, list)
+    assert [(row["label"], row["precision"]) for row in networks] == [
+        ("lenet5", "fp32"),
+        (MODEL, "fp32"),
+        ("tiny.hwn", "network"),
+    ]
+    assert networks[1]["adder_taps"] == networks[2]["adder_taps"]
+    assert len(Path("c.csv").read_text().splitlines()) == 4
+    assert "Networks side by side" in Path("c.html").read_text()
+    twice = told(run("compare", "lenet5", "--precision", "fp32", "--precision", "int8", "--json"))["networks"]
+    assert isinstance(twice, list)
+    assert [row["label"] for row in twice] == ["lenet5 fp32", "lenet5 int8"]
+    assert "…" not in run("compare", "lenet5", "tiny.hwn").stdout
+    fails(2, "names to compare must differ, not name lenet5 twice", "compare", "lenet5", "lenet5")
+    fails(
+        2, "precisions to compare must differ, not name fp32 twice", "compare", "lenet5", *(2 * ["--precision", "fp32"])
+    )
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("form", "files"),
+    [
+        ("zigzag", ["unit_energy.yaml", "workload.yaml"]),
+        ("accelergy", ["ERT.yaml", "action_counts.yaml", "architecture.yaml", "hwadder.lib.yaml"]),
+    ],
+)
+def test_exports(form: str, files: list[str]) -> None:
+    for name, precision in (("tiny.hwn", "network"), ("lenet5", "fp32")):  # the second replaces the first
+        content = told(run("export", name, "--format", form, "--out", "new", "--json"))
+        assert (content["files"], content["precision"]) == (files, precision)
+        assert sorted(path.name for path in Path("new").iterdir()) == files
+    assert "5 layers with taps" in run("export", "lenet5", "--format", form, "--out", "new").stdout
+
+
+@pytest.mark.usefixtures("folder")
 def test_training_as_json() -> None:
     arguments = ("--data", "data.npz", "--out", "trained.pt", "--epochs", 2, "--batch-size", 10, "--json")
     content = told(run("train", MODEL, *arguments))

@@ -85,9 +85,9 @@ def test_a_mismatch_is_told_in_its_sentence() -> None:
 
 def test_memory_sizes_are_words_times_width() -> None:
     _, parts = sections(NETWORK, None, QUANTIZATION, DESIGN, None)
-    for _, words, bits, size_kib in parts[1].tables[0].rows:
-        words, bits = (re.sub(",", "", text) for text in (words, bits))
-        assert size_kib == f"{int(words) * int(bits) / 8 / 1024:,.1f}"
+    for row in parts[1].tables[0].cells:
+        _, words, bits, size_kib = (re.sub(",", "", cell.text) for cell in row)
+        assert size_kib == f"{int(words) * int(bits) / 8 / 1024:.1f}"
 
 
 SYNTHESIS = synthesis_json(

@@ -19,10 +19,10 @@ INSTALL = ".ci/install-tools"
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """A folder of programs to be all of PATH: a shell's and a compiler's, no package manager, no simulator."""
+    """A folder of programs to be all of PATH: shell, compiler and browser, no package manager, no simulator."""
     for name in ("bash", "cut", "env"):
         (tmp_path / name).symlink_to(shutil.which(name) or name)
-    for name in ("g++", "make", "python3"):
+    for name in ("chromium", "g++", "make", "python3"):
         put_program(tmp_path, name, "exit 0")
     put_program(tmp_path, "sudo", 'exec "$@"')
     return tmp_path
@@ -82,6 +82,17 @@ def test_a_missing_compiler_is_installed(machine: Path) -> None:
     )
 
 
+def test_a_missing_browser_is_installed(machine: Path) -> None:
+    put_program(machine, "iverilog", "exit 0")
+    put_program(machine, "vvp", "exit 0")
+    (machine / "chromium").unlink()
+    assert install_tools(machine) == (
+        3,
+        "error: chromium must be installed, not missing; "
+        "run as root: apt-get update && apt-get install -y --no-install-recommends chromium",
+    )
+
+
 def test_an_old_python_is_named(machine: Path) -> None:
     put_program(machine, "iverilog", "exit 0")
     put_program(machine, "vvp", "exit 0")
@@ -112,6 +123,6 @@ def test_every_requirement_is_pinned_to_what_is_installed() -> None:
             waiting += [Requirement(line) for line in metadata.requires(name) or []]
     assert tested == brought
     # Not installed here, so not followed further.
-    extras = [line for extra in ("fmax", "gpu") for line in project["optional-dependencies"][extra]]
+    extras = [line for extra in ("export", "fmax", "gpu") for line in project["optional-dependencies"][extra]]
     assert {Requirement(line).name for line in extras} <= {*tested, *fmax}
     assert not tested.keys() & fmax.keys()

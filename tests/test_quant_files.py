@@ -46,6 +46,21 @@ def test_a_file_appears_with_its_folders_and_the_usual_rights(tmp_path: Path) ->
     assert tree(tmp_path / "new") == {"deep": None, "deep/a.txt": "whole"}
 
 
+def test_a_link_stays_and_a_pipe_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "target").write_text("old")
+    (tmp_path / "link").symlink_to("target")
+    with replacing_file(tmp_path / "link") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "link").readlink() == Path("target")
+    assert tree(tmp_path) == {"link": "new", "target": "new"}
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(BadInputError) as caught, replacing_file(pipe):
+        pass
+    assert str(caught.value) == f"output file must be a regular file, not a device or a pipe: {pipe}"
+    assert pipe.is_fifo()
+
+
 @pytest.mark.parametrize("error", [ValueError("bug"), KeyboardInterrupt()])
 def test_an_error_half_way_leaves_the_old_file(tmp_path: Path, error: BaseException) -> None:
     path = tmp_path / "a.txt"
