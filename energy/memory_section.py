@@ -9,12 +9,15 @@ from energy.accelerator import AcceleratorLayer, AcceleratorReport, Lanes, Level
 from energy.memory import NOTHING, EnergyRange, Level, total
 from energy.precision import meaning
 from energy.quantity import capacity_text, energy_text, own_unit, range_text, ratio_text
-from energy.report import EnergyReport
+from energy.report import COUNTED, RATIO, EnergyReport
 from energy.section import Section, Table
 from quant.float_network import Kind
 
 ACCELERATOR_TITLE = "On the accelerator"
 LAYERS_TITLE = "Layers on the accelerator"
+
+_COUNTERS = "As the accelerator's counters show it for one image."
+_LEVEL = "Operations and accesses of one image times their prices, listed below with their sources."
 
 
 def memory_sections(report: EnergyReport) -> tuple[Section, ...]:
@@ -40,9 +43,10 @@ def _tables(report: EnergyReport) -> Section:
         "so a figure means nothing without the name of its table. All other parts of this report are priced by the "
         "first."
     )
-    return Section(
-        "The same counts by several tables", (paragraph,), tables=(Table(headings, rows, numeric=headings[1:]),)
-    )
+    priced = "Counts of the charged operations times the prices of the row's table."
+    sources = {"adder network": priced, "as a CNN": priced, "ratio": RATIO}
+    table = Table(headings, rows, numeric=headings[1:], sources=sources)
+    return Section("The same counts by several tables", (paragraph,), tables=(table,))
 
 
 def _energy_text(energy: EnergyRange) -> str:
@@ -76,7 +80,13 @@ def _bounds(report: EnergyReport) -> Section:
         f"Without memory the ratio is {ratio_text(report.ratio)}.",
     )
     headings = ("traffic", "elements", "all from", "energy", "CNN / adder with it")
-    return Section("With memory", paragraphs, tables=(Table(headings, tuple(rows), numeric=("elements", "energy")),))
+    sources = {
+        "elements": COUNTED,
+        "energy": "Bits of the traffic times the memory's price, listed below with its source.",
+        "CNN / adder with it": "Charged operations and this memory's energy together, as a CNN over the adder network.",
+    }
+    table = Table(headings, tuple(rows), numeric=("elements", "energy"), sources=sources)
+    return Section("With memory", paragraphs, tables=(table,))
 
 
 def _accelerator(report: AcceleratorReport) -> Iterator[Section]:
@@ -150,7 +160,10 @@ def _levels(report: AcceleratorReport) -> Table:
         for name, energy in energies
     )
     numeric = (*_level_headings(report, unit), *(("memory",) if has_memory else ()))
-    return Table(("lanes", *numeric), rows, numeric=numeric, caption="Energy of one image by level")
+    sources = dict.fromkeys(numeric, _LEVEL)
+    if has_memory:
+        sources["memory"] = "What is neither operations nor registers, of all levels."
+    return Table(("lanes", *numeric), rows, numeric=numeric, caption="Energy of one image by level", sources=sources)
 
 
 def _level_headings(report: AcceleratorReport, unit: str) -> tuple[str, ...]:
@@ -180,7 +193,8 @@ def _memories(report: AcceleratorReport) -> Table:
                 _energy_text(energy),
             )
         )
-    return Table(("memory", "arrays", "price of an array", "accesses, adder array", "energy"), tuple(rows))
+    headings = ("memory", "arrays", "price of an array", "accesses, adder array", "energy")
+    return Table(headings, tuple(rows), sources={"accesses, adder array": _COUNTERS, "energy": _LEVEL})
 
 
 def _arrays_text(memory: Memory) -> str:
@@ -224,6 +238,12 @@ def _layers(report: AcceleratorReport) -> Table:
         numeric=numeric,
         has_total=True,
         caption="Adder array, without gates",
+        sources={
+            "busy taps": _COUNTERS,
+            "effective": "Taps with both operands other than 0, counted on the images, of the busy ones.",
+            **dict.fromkeys(_level_headings(report, unit), _LEVEL),
+        },
+        explorable=True,
     )
 
 

@@ -12,12 +12,9 @@ from energy.memory_section import ACCELERATOR_TITLE, LAYERS_TITLE, memory_sectio
 from energy.plots import layer_bars, layer_level_bars, level_bars, network_bars, ratio_bars
 from energy.precision import meaning
 from energy.quantity import count_text, energy_text, in_unit, ratio_text, table_unit
-from energy.report import EnergyReport, Item
+from energy.report import COUNTED, RATIO, EnergyReport, Item
 from energy.section import Cell, KeyFigure, Picture, Section, Table
 from energy.technology import NumberFormat, Price
-
-COUNTED = "Counted from the shapes of the network's layers; exact."
-RATIO = "Energy as a CNN over energy of the adder network, neither of them rounded."
 
 
 def energy_document(

@@ -25,6 +25,9 @@ CONVENTION = (
     "Papers' convention: an adder tap costs two additions (difference and accumulation), a dot-product tap one "
     "multiplication and one addition; nothing else is charged."
 )
+COUNTED = "Counted from the shapes of the network's layers; exact."
+RATIO = "Energy as a CNN over energy of the adder network, neither of them rounded."
+"""How counts and ratios are reached, wherever they are shown."""
 
 
 @dataclass(frozen=True, slots=True)

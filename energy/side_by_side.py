@@ -10,11 +10,10 @@ from pathlib import Path
 
 from energy.counts import Version
 from energy.document import Document
-from energy.page import COUNTED, RATIO
 from energy.plots import network_bars
 from energy.precision import meaning
 from energy.quantity import count_text, energy_text, in_unit, ratio_text, table_unit
-from energy.report import EnergyReport
+from energy.report import COUNTED, RATIO, EnergyReport
 from energy.section import KeyFigure, Picture, Section, Table
 from energy.technology import Source
 from quant.errors import BadInputError

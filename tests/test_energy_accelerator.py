@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from energy_networks import small_integer
+from energy_schema import validator
 from rich.console import Console
 
 from energy.accelerator import (
@@ -191,7 +192,8 @@ def test_page() -> None:
         "Layers on the accelerator",
         'id="levels-',
         'id="layer-levels-',
-        "var(--fourth)",
+        "<title>ungated, adders, SRAM: ",
+        "<title>image, adders, DRAM: ",
         "sram access, 64 bits, 8 KB",
         "1300 to 2600 pJ",
     ):
@@ -208,6 +210,15 @@ def test_scaled_memory_is_marked() -> None:
     assert "Scaled to HP7, 0.7 V by the energy fits of Stillmaker and Baas 2017" in text
     assert "doi:10.1016/j.vlsi.2017.02.002" in text
     assert "as printed, scaled by 0.0684" in energy_document(energy).html()
+
+
+@pytest.mark.parametrize("images", [0, 2])
+def test_json_keeps_to_its_schema(images: int) -> None:
+    tables = (horowitz_2014(), find_table("aladdin-40nm"))
+    for given in (tables[:1], tables, tables[1:]):
+        content = json.loads(json.dumps(energy_report(images, *given).to_json()))
+        validator("energy-report").validate(content)
+        assert not validator("energy-report").is_valid({**content, "accelerator": {}})
 
 
 def test_json() -> None:

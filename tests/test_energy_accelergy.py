@@ -75,7 +75,10 @@ def test_widths_of_an_integer_network_and_the_source_of_each_price(tmp_path: Pat
     local = files["architecture.yaml"]["architecture"]["subtree"][0]["local"]
     assert local[0]["attributes"] == {"width": 4, "accumulator_width": 10}
     comments = [line for line in (tmp_path / "ERT.yaml").read_text().splitlines() if line.startswith("# int ")]
-    assert any(line.startswith("# int multiply, 8 bits: 0.2 pJ at 45 nm, voltage 0.9 V, as printed. M. Horowitz") for line in comments)
+    assert any(
+        line.startswith("# int multiply, 8 bits: 0.2 pJ at 45 nm, voltage 0.9 V, as printed. M. Horowitz")
+        for line in comments
+    )
     assert all("doi:10.1109/ISSCC.2014.6757323" in line for line in comments)
 
 

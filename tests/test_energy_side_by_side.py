@@ -9,21 +9,14 @@ from typing import Any
 
 import pytest
 from energy_networks import lenet5, resnet, small_integer
-from jsonschema import Draft202012Validator
+from energy_schema import validator
 
-import energy
 from energy.counts import Version, count_float, count_integer
 from energy.precision import Precision
 from energy.report import EnergyReport, build_report
 from energy.side_by_side import CSV_COLUMNS, SideBySide
 from energy.technology import horowitz_2014
 from quant.errors import BadInputError
-
-
-def validator(name: str) -> Draft202012Validator:
-    schema = json.loads((Path(energy.__file__).parent / "schema" / f"{name}.schema.json").read_text())
-    Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema)
 
 
 def reports() -> dict[str, EnergyReport]:

@@ -44,8 +44,18 @@ def layer(sqnr_db: float, width: int | None) -> LayerReport:
 
 def test_accuracy() -> None:
     record = evaluation_json(Evaluation("float", 986, 1000))
-    assert record == {"kind": "float", "accuracy": 0.986, "correct": 986, "images": 1000}
+    assert record == {
+        "kind": "float",
+        "accuracy": 0.986,
+        "correct": 986,
+        "images": 1000,
+        "top5_accuracy": None,
+        "top5_correct": None,
+    }
     assert accuracy_text(record) == "98.60% (986 of 1000)"
+    record = evaluation_json(Evaluation("integer", 600, 1000, top5_correct=875))
+    assert (record["top5_accuracy"], record["top5_correct"]) == (0.875, 875)
+    assert accuracy_text(record) == "60.00% (600 of 1000), top-5 87.50%"
 
 
 @pytest.mark.parametrize("sqnr_db", [float("inf"), float("-inf")])
