@@ -81,6 +81,13 @@ def unfolded_cdist(x: Tensor, weight: Tensor) -> Tensor:
     return torch.cdist(rows, weight.flatten(1), p=1)
 
 
+def naive(x: Tensor, weight: Tensor) -> Tensor:
+    """The definition on all patches at once, one filter after the other: no tensor of all filters and patches."""
+    columns = F.unfold(x, 3, padding=1)
+    sums = [-(columns - taps[:, None]).abs().sum(1) for taps in weight.flatten(1)]
+    return torch.stack(sums, 1).reshape(len(x), len(weight), *x.shape[2:])
+
+
 def forward_forms(x: Tensor, weight: Tensor) -> dict[str, Callable[[], Tensor]]:
     """Ways to compute one layer."""
     last, weight_last = (t.contiguous(memory_format=torch.channels_last) for t in (x, weight))
@@ -95,6 +102,7 @@ def forward_forms(x: Tensor, weight: Tensor) -> dict[str, Callable[[], Tensor]]:
         "adder, channels_last, exact": lambda: adder(last, weight_last, exact=True),
         "textbook, NCHW": lambda: textbook.adder2d_forward(x, weight, PADDED),
         "unfold and cdist(p=1)": lambda: unfolded_cdist(x, weight),
+        "naive: unfold, a filter at a time": lambda: naive(x, weight),
     }
 
 

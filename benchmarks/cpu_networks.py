@@ -24,7 +24,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from side_by_side import Timing, machine, timings, use_threads
 
-from hwadder.layers import Adder2d
 from hwadder.models import build_model
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -52,14 +51,8 @@ class Memory:
 
 
 def resnet20(kind: str, memory_format: torch.memory_format) -> nn.Module:
-    """`adders`, or `convolutions` in their places."""
-    model = build_model("resnet20")
-    if kind == "convolutions":
-        for parent in list(model.modules()):
-            for name, layer in parent.named_children():
-                if isinstance(layer, Adder2d):
-                    sizes = (layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding)
-                    setattr(parent, name, nn.Conv2d(*sizes, bias=False))
+    """Of `adders`, or its twin of `convolutions`."""
+    model = build_model({"adders": "resnet20", "convolutions": "resnet20-cnn"}[kind])
     # Torch's own type of `to` leaves this form out.
     model.to(memory_format=memory_format)  # type: ignore[call-overload]
     return model
