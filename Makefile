@@ -25,8 +25,10 @@ triton: setup  ## Run the tests of the GPU's kernels on Triton's interpreter, an
 	$(PYTHON) -m pip install -c constraints.txt -e '.[gpu]'
 	$(PYTHON) -m pytest -m triton -n 2
 
-gpu: .venv/installed  ## Check and time the GPU's kernels on a machine that has a GPU: benchmarks/results/gpu_layers.*
+# `make gpu PYTHON=python3` takes an environment that has a GPU build of torch already, and installs nothing.
+gpu: $(if $(filter .venv/bin/python,$(PYTHON)),.venv/installed)  ## On a machine with a GPU: check and time its kernels, train a little
 	$(PYTHON) benchmarks/gpu.py
+	$(PYTHON) benchmarks/gpu_training.py
 
 lint: .venv/installed  ## Check format, lint and types
 	$(PYTHON) -m ruff format --check

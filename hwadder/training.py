@@ -117,7 +117,12 @@ def train(config: TrainConfig, dataset: Dataset, model: nn.Module, run: TrainRun
             nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
         cuda_devices = [device] if device.type == "cuda" else []
         # The caller's random numbers are left alone.
-        with torch.random.fork_rng(devices=cuda_devices), _threads(config.threads), _raw_gradients(model):
+        with (
+            torch.random.fork_rng(devices=cuda_devices),
+            _threads(config.threads),
+            _repeatable_convolutions(),
+            _raw_gradients(model),
+        ):
             trainer = _Trainer(config, dataset, (training_images, validation_images), model, device, processes)
             return _Loop(trainer, run).result()
 
@@ -175,6 +180,18 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def _repeatable_convolutions() -> Iterator[None]:
+    """cuDNN's gradients may add in any order unless told not to, and then no second run equals the first."""
+    library = torch.backends.cudnn
+    before = library.deterministic, library.benchmark
+    library.deterministic, library.benchmark = True, False
+    try:
+        yield
+    finally:
+        library.deterministic, library.benchmark = before
 
 
 @contextlib.contextmanager
