@@ -26,6 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from energy import Precision, energy_document, terminal_published, terminal_report, write_csv
+from energy.markdown import write_markdown
 from energy.scaling import parse_operating_point
 from energy.technology import BUILT_IN
 from hwadder import verbs
@@ -538,7 +539,7 @@ def synth(
 
 _NOT_ON_GATES = (
     *("tables", "node", "voltage", "input_shape", "classes"),
-    *("list_unknown", "published", "accelerator", "html", "csv"),
+    *("list_unknown", "published", "accelerator", "html", "markdown", "csv"),
 )
 """Options of `hwadder energy` that say nothing about gates."""
 
@@ -625,6 +626,7 @@ def _print_gates(report: GateReport, as_json: bool) -> None:
 )
 @click.option("--images", default=1, show_default=True, help="How many of them, from the first.")
 @click.option("--html", type=PATH, help="Write a report page.")
+@click.option("--markdown", type=PATH, help="Write the page's text and tables as Markdown.")
 @click.option("--csv", type=PATH, help="Write one line per layer and operation.")
 @json_option
 @_exit_codes
@@ -644,6 +646,7 @@ def energy(
     data: str | None,
     images: int,
     html: Path | None,
+    markdown: Path | None,
     csv: Path | None,
     as_json: bool,
 ) -> None:
@@ -676,6 +679,8 @@ def energy(
             write_csv(report, csv)
         if html is not None:
             energy_document(report).write(html)
+        if markdown is not None:
+            write_markdown(energy_document(report), markdown)
     _emit(report.to_json() if as_json else None, terminal_report(report))
 
 
@@ -691,6 +696,7 @@ def energy(
 @input_shape_option
 @classes_option
 @click.option("--html", type=PATH, help="Write a page with bars.")
+@click.option("--markdown", type=PATH, help="Write the page's text and tables as Markdown.")
 @click.option("--csv", type=PATH, help="Write one line per network, precision and table.")
 @json_option
 @_exit_codes
@@ -702,6 +708,7 @@ def compare(
     input_shape: tuple[int, int, int] | None,
     classes: int,
     html: Path | None,
+    markdown: Path | None,
     csv: Path | None,
     as_json: bool,
 ) -> None:
@@ -713,6 +720,8 @@ def compare(
             result.write_csv(csv)
         if html is not None:
             result.document().write(html)
+        if markdown is not None:
+            write_markdown(result.document(), markdown)
     table = result.table()
     rows = ([cell.text for cell in row] for row in table.cells)
     _emit(result.to_json() if as_json else None, _table("Networks side by side", table.headings, rows))

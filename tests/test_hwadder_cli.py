@@ -610,6 +610,20 @@ def test_networks_side_by_side() -> None:
     assert networks[1]["adder_taps"] == networks[2]["adder_taps"]
     assert len(Path("c.csv").read_text().splitlines()) == 4
     assert "Networks side by side" in Path("c.html").read_text()
+    run("compare", "lenet5", "--markdown", "c.md")
+    assert Path("c.md").read_text().startswith("# Networks side by side\n")
+    run("energy", "lenet5", "--markdown", "e.md")
+    assert Path("e.md").read_text().startswith("# Energy of lenet5\n")
+    tables = [f"--table={name}" for name in ("horowitz-isscc-2014", "aladdin-40nm")]
+    by_table = told(run("compare", "lenet5", "--precision", "int8", *tables, "--json"))["networks"]
+    assert isinstance(by_table, list)
+    assert [row["label"] for row in by_table] == ["lenet5 horowitz-isscc-2014", "lenet5 aladdin-40nm"]
+    alone = told(run("energy", "lenet5", "--precision", "int8", tables[1], "--json"))["totals"]
+    assert isinstance(alone, dict)
+    assert by_table[1]["adder_energy_pj"] == alone["adder"]["energy_pj"]
+    scaled = told(run("compare", "lenet5", "--node", "7", "--voltage", "0.7", "--json"))["networks"]
+    assert isinstance(scaled, list)
+    assert 0 < scaled[0]["adder_energy_pj"] < networks[0]["adder_energy_pj"]
     twice = told(run("compare", "lenet5", "--precision", "fp32", "--precision", "int8", "--json"))["networks"]
     assert isinstance(twice, list)
     assert [row["label"] for row in twice] == ["lenet5 fp32", "lenet5 int8"]
@@ -618,6 +632,7 @@ def test_networks_side_by_side() -> None:
     fails(
         2, "precisions to compare must differ, not name fp32 twice", "compare", "lenet5", *(2 * ["--precision", "fp32"])
     )
+    fails(2, "tables to compare must differ, not name aladdin-40nm twice", "compare", "lenet5", *(2 * tables[1:]))
 
 
 @pytest.mark.usefixtures("folder")
