@@ -45,6 +45,7 @@ def diagnose() -> tuple[ToolStatus, ...]:
         _package("pillow", "reads folders of images"),
         _package("matplotlib", "draws the report's plots"),
         _package("jinja2", "fills the report page"),
+        _package("pyyaml", "writes files for ZigZag and Accelergy"),
         _package("click", "parses the command line"),
         _package("rich", "prints tables and progress"),
         *(

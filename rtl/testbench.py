@@ -45,6 +45,8 @@ module testbench #(
     integer cycles = 0;
     integer idle = 0;
     integer images_done = 0;
+    integer done_at = 0;
+    integer period = 0;
 
     wire s_axis_tready;
     wire trace_valid;
@@ -142,10 +144,13 @@ module testbench #(
         end
         if (image_done) begin
             images_done = images_done + 1;
+            period = cycles - done_at;
+            done_at = cycles;
         end
         if (images_done == IMAGES || idle == IDLE_LIMIT) begin
             if (mismatches == 0 && checked == IMAGES * TRACED) begin
-                $display("PASS %0d images, %0d values, %0d cycles", IMAGES, checked, cycles);
+                $display("PASS %0d images, %0d values, %0d cycles, the last image %0d", IMAGES, checked, cycles,
+                         period);
             end else begin
                 $display("FAIL %0d of %0d values differ, %0d of %0d compared, %0d cycles", mismatches, checked, checked,
                          IMAGES * TRACED, cycles);

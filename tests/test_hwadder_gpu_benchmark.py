@@ -35,6 +35,7 @@ def test_a_machine_without_a_gpu_is_told_so(benchmark: str, tmp_path: Path) -> N
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow
 def test_training_is_repeated_bit_for_bit(tmp_path: Path) -> None:
     done = run("gpu_training.py", "--device", "cpu", "--images", "600", "--epochs", "1", "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr
