@@ -6,32 +6,37 @@ input, 3 missing tool.
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import json
 import math
 import os
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
-from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
 import click
 from click.core import ParameterSource
-from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from energy import Precision, energy_document, terminal_published, terminal_report, write_csv
 from energy.markdown import write_markdown
-from energy.scaling import parse_operating_point
-from energy.technology import BUILT_IN
 from hwadder import verbs
 from hwadder.chain import FlowOptions, FlowStep
 from hwadder.chain import flow as run_flow
+from hwadder.cli_options import (
+    DATA_HELP,
+    MODEL_HELP,
+    PATH,
+    architecture_options,
+    classes_option,
+    data_option,
+    input_shape_option,
+    json_option,
+    precision_option,
+    pricing_options,
+    setting_options,
+    simulator_option,
+)
+from hwadder.cli_output import as_table, bar, emit, exit_codes, spinner
 from hwadder.diagnosis import require_needed
 from hwadder.gate_energy import GateOptions, GateReport
 from hwadder.gate_report import (
@@ -63,250 +68,15 @@ from hwadder.results import (
     training_text,
 )
 from hwadder.synthesis_record import keep_synthesis
-from hwadder.train_config import read_table, settings
-from quant.errors import BadInputError, MismatchError, MissingToolError
+from hwadder.train_config import read_table
+from quant.errors import BadInputError, MismatchError
 from quant.quantizer import QuantizerOptions
-from rtl.architecture import Architecture, Counters, LaneForm, MemoryStyle
+from rtl.architecture import Architecture
 from rtl.synthesis import GATE_CONVENTION, TIME_LIMIT_S, Target
 from sim.tools import Simulator
 
-P = ParamSpec("P")
-
-PATH = click.Path(path_type=Path)
-_DATA_HELP = "mnist, a CIFAR python-batches folder, an image folder, or an .npz file"
-_MODEL_HELP = "lenet5, resnet20, resnet32, vgg-small, ... (-cnn for its CNN twin), or module:function"
-_PIPE_COLUMNS = 120
-"""Width of tables that go to a file or a pipe: wide enough that no figure is cut."""
-
-data_option = click.option("--data", required=True, help=_DATA_HELP)
-
-
-class ShapeType(click.ParamType[tuple[int, int, int]]):
-    """Three positive integers separated by commas."""
-
-    name = "C,H,W"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int, int]:
-        """The three integers of the text `value`."""
-        parts = str(value).split(",")
-        if len(parts) != 3 or not all(part.isdigit() and int(part) > 0 for part in parts):
-            self.fail(f"shape must be three positive integers as 3,224,224, not {value}", param, ctx)
-        channels, height, width = map(int, parts)
-        return channels, height, width
-
-
-input_shape_option = click.option(
-    "--input-shape", type=ShapeType(), help="C,H,W of a module:function that has no input_shape."
-)
-classes_option = click.option("--classes", default=10, show_default=True, help="Classes of a model by name.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-simulator_option = click.option(
-    "--simulator",
-    type=click.Choice([each.value for each in Simulator]),
-    default="icarus",
-    show_default=True,
-    help="verilator compiles the design first, then runs hundreds of times as fast.",
-)
-precision_option = click.option(
-    "--precision",
-    type=click.Choice([each.value for each in Precision]),
-    default="fp32",
-    show_default=True,
-    help="Which rows of the table price the operations.",
-)
-
-
-def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
-    """One option for each setting of training; those not given are None."""
-    for name, (kind, meaning) in reversed([*settings().items()]):
-        flag = f"--{name.replace('_', '-')}"
-        if kind is bool:
-            command = click.option(f"{flag}/--no-{flag[2:]}", default=None, help=meaning)(command)
-        else:
-            choice = click.Choice([str(each) for each in kind]) if issubclass(kind, StrEnum) else kind
-            command = click.option(flag, type=choice, help=meaning)(command)
-    return command
-
-
-def _architecture_options(lanes: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Options that the command gets as one argument, an `Architecture`; `lanes` is the default of both lane counts."""
-    options = (
-        click.option("--in-lanes", default=lanes, show_default=True, help="Codes of a window a clock."),
-        click.option("--out-lanes", default=lanes, show_default=True, help="Output channels at once."),
-        click.option("--drain-lanes", type=int, help="Results a clock.  [default: half the output lanes]"),
-        click.option(
-            "--tree-stages", default=0, show_default=True, help="Levels of registers among those of the adder trees."
-        ),
-        click.option(
-            "--lane",
-            "lane_form",
-            type=click.Choice([each.value for each in LaneForm]),
-            default="min",
-            show_default=True,
-            help="How a lane computes |x - w|.",
-        ),
-        click.option("--weight-register", is_flag=True, help="A register behind the weight memory: for block RAMs."),
-        click.option(
-            "--memory-style",
-            type=click.Choice([each.value for each in MemoryStyle]),
-            default="auto",
-            show_default=True,
-            help="What an FPGA's synthesis makes of every memory: block RAM, or LUTs.",
-        ),
-        click.option(
-            "--counters",
-            type=click.Choice([each.value for each in Counters]),
-            default="full",
-            show_default=True,
-            help="What the design counts by layer.",
-        ),
-        click.option("--stopped", is_flag=True, help="After reset no image is taken up until the host says so."),
-        click.option("--reserve", multiple=True, metavar="NAME=N", help="A width or depth that it has at least."),
-    )
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        @wraps(command)
-        def with_architecture(
-            *args: object,
-            lane_form: str,
-            memory_style: str,
-            weight_register: bool,
-            counters: str,
-            stopped: bool,
-            reserve: tuple[str, ...],
-            in_lanes: int,
-            out_lanes: int,
-            drain_lanes: int | None,
-            tree_stages: int,
-            **kwargs: object,
-        ) -> None:
-            architecture = Architecture(
-                in_lanes=in_lanes,
-                out_lanes=out_lanes,
-                drain_lanes=drain_lanes,
-                tree_stages=tree_stages,
-                lane_form=LaneForm(lane_form),
-                memory_style=MemoryStyle(memory_style),
-                weight_register=weight_register,
-                counters=Counters(counters),
-                run_at_reset=not stopped,
-                reserve=dict(map(_reserved, reserve)),
-            )
-            command(*args, architecture=architecture, **kwargs)
-
-        for option in reversed(options):
-            with_architecture = option(with_architecture)
-        return with_architecture
-
-    return decorate
-
-
-def _pricing_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Options that the command gets as one argument, a `verbs.Pricing`."""
-    options = (
-        click.option(
-            "--table",
-            "tables",
-            multiple=True,
-            default=BUILT_IN[:1],
-            show_default=True,
-            help=f"Technology table: {', '.join(BUILT_IN)} or a csv file; A+B prices by B what A does not; "
-            "given several times, totals stand side by side.",
-        ),
-        click.option("--node", help="Scale the tables to this node, as 7, HP7 or LP7; with --voltage."),
-        click.option("--voltage", help="Scale the tables to this supply in volts; with --node."),
-    )
-
-    @wraps(command)
-    def with_pricing(tables: tuple[str, ...], node: str | None, voltage: str | None, **kwargs: Any) -> None:
-        if (node is None) is not (voltage is None):
-            raise BadInputError("--node and --voltage must be given together, not one of them alone")
-        point = None if node is None or voltage is None else parse_operating_point(node, voltage)
-        command(pricing=verbs.Pricing(tables, point), **kwargs)
-
-    for option in reversed(options):
-        with_pricing = option(with_pricing)
-    return with_pricing
-
-
-def _reserved(text: str) -> tuple[str, int]:
-    name, _, value = text.partition("=")
-    if not value.isdecimal():
-        raise BadInputError(f"--reserve must be a parameter's name and a number, NAME=N, not {text}")
-    return name, int(value)
-
-
 # torch's threads spin while they wait; on a busy machine that made an evaluation twenty times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
-def _emit(content: dict[str, object] | None, shown: RenderableType) -> None:
-    """Print the result: one JSON object where one was asked for, or else what a person reads."""
-    if content is not None:
-        click.echo(json.dumps(content))
-    elif isinstance(shown, str):
-        click.echo(shown)
-    else:
-        # Names and paths may hold brackets, which rich would take for its markup.
-        Console(markup=False, width=None if sys.stdout.isatty() else _PIPE_COLUMNS).print(shown)
-
-
-def _progress(*columns: SpinnerColumn | TextColumn | BarColumn | MofNCompleteColumn) -> Progress:
-    console = Console(stderr=True)
-    # In a log a bar would leave an empty line.
-    return Progress(*columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal)
-
-
-@contextlib.contextmanager
-def _bar(description: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr; the caller reports (done, total)."""
-    with _progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as progress:
-        task = progress.add_task(description, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
-
-
-@contextlib.contextmanager
-def _spinner(description: str) -> Iterator[Callable[[str], None]]:
-    """A line on stderr that names the step at work."""
-    with _progress(SpinnerColumn(), TextColumn("{task.description}", markup=False)) as progress:
-        task = progress.add_task(description, total=None)
-        yield lambda step: progress.update(task, description=f"{description}: {step}")
-
-
-def _exit_codes(command: Callable[P, None]) -> Callable[P, None]:
-    """Turn the three kinds of failure into one sentence and their exit code."""
-
-    @wraps(command)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except MismatchError as error:
-            _fail(str(error), 1)
-        except BadInputError as error:
-            _fail(str(error), 2)
-        except MissingToolError as error:
-            _fail(str(error), 3)
-        except OSError as error:
-            if error.errno == errno.EPIPE:
-                raise  # whoever read stdout has seen enough; click ends in silence
-            what = "output" if error.filename is None else f"file {error.filename}"
-            _fail(f"{what} must be readable and writable, not refused by the system ({error.strerror or error})", 2)
-
-    return guarded
-
-
-def _fail(message: str, code: int) -> None:
-    click.echo(f"hwadder: {message}", err=True)
-    sys.exit(code)
-
-
-def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*map(str, row))
-    return table
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -317,7 +87,7 @@ def main() -> None:
 
 @main.command()
 @json_option
-@_exit_codes
+@exit_codes
 def doctor(as_json: bool) -> None:
     """Show which tools the chain finds on this machine."""
     statuses = verbs.doctor()
@@ -326,9 +96,9 @@ def doctor(as_json: bool) -> None:
         + (("",) if status.version else (status.install,))
         for status in statuses
     ]
-    _emit(
+    emit(
         {"tools": [asdict(status) for status in statuses]} if as_json else None,
-        _table("Tools", ("tool", "version", "what for", "install"), rows),
+        as_table("Tools", ("tool", "version", "what for", "install"), rows),
     )
     require_needed(statuses)
 
@@ -350,9 +120,9 @@ def doctor(as_json: bool) -> None:
     help="Where to train; auto is CUDA where there is one.",
 )
 @click.option("--tensorboard", type=PATH, metavar="DIR", help="Write TensorBoard's files there.")
-@_setting_options
+@setting_options
 @json_option
-@_exit_codes
+@exit_codes
 def train(
     model: str,
     data: str,
@@ -382,38 +152,38 @@ def train(
     )
     result = verbs.train(model, data, run, changes, lambda text: click.echo(text, err=True) if is_first else None)
     if is_first:
-        _emit(training_json(result) if as_json else None, training_text(result))
+        emit(training_json(result) if as_json else None, training_text(result))
 
 
 @main.command()
 @click.argument("file", type=PATH)
-@click.option("--model", help=f"Model of a checkpoint: {_MODEL_HELP}.")
+@click.option("--model", help=f"Model of a checkpoint: {MODEL_HELP}.")
 @data_option
 @json_option
-@_exit_codes
+@exit_codes
 def evaluate(file: Path, model: str | None, data: str, as_json: bool) -> None:
     """Top-1 and top-5 accuracy of FILE, a checkpoint or a quantized network, on the test split."""
-    with _bar("evaluating") as progress:
+    with bar("evaluating") as progress:
         result = evaluation_json(verbs.evaluate(file, data, model, progress))
-    _emit(result if as_json else None, f"{accuracy_text(result)}, {result['kind']}")
+    emit(result if as_json else None, f"{accuracy_text(result)}, {result['kind']}")
 
 
 @main.command()
 @click.argument("file", type=PATH)
-@click.option("--model", required=True, help=_MODEL_HELP)
+@click.option("--model", required=True, help=MODEL_HELP)
 @data_option
 @click.option("--bits", default=8, show_default=True, help="Width of codes and weights, 2 to 8.")
 @click.option("--edge-bits", default=8, show_default=True, help="Width in the first and the last layer.")
 @click.option("--out", required=True, type=PATH, help="The integer network's file.")
 @json_option
-@_exit_codes
+@exit_codes
 def quantize(file: Path, model: str, data: str, bits: int, edge_bits: int, out: Path, as_json: bool) -> None:
     """Turn the checkpoint FILE into an integer network."""
     options = QuantizerOptions(bits=bits, edge_bits=edge_bits)
-    with _spinner("quantizing") as progress:
+    with spinner("quantizing") as progress:
         result = quantization_json(verbs.quantize(file, model, data, out, options, progress))
     title = f"{out}: {len(result['layers'])} layers, SHA-256 {result['sha256'][:16]}"
-    _emit(result if as_json else None, _table(title, QUANTIZATION_HEADINGS, quantization_rows(result)))
+    emit(result if as_json else None, as_table(title, QUANTIZATION_HEADINGS, quantization_rows(result)))
 
 
 @main.command()
@@ -421,15 +191,15 @@ def quantize(file: Path, model: str, data: str, bits: int, edge_bits: int, out: 
 @click.option("--out", required=True, type=PATH, help="Folder of the design; an earlier design there is replaced.")
 @click.option("--vectors", default=0, show_default=True, help="Images of stimulus for a plain Verilog testbench.")
 @json_option
-@_exit_codes
-@_architecture_options(lanes=16)
+@exit_codes
+@architecture_options(lanes=16)
 def rtl(net: Path, out: Path, architecture: Architecture, vectors: int, as_json: bool) -> None:
     """Print the accelerator of the quantized network NET as Verilog."""
-    with _spinner("printing and reading back"):
+    with spinner("printing and reading back"):
         design = verbs.rtl(net, out, architecture, vectors)
-    _emit(
+    emit(
         design_json(design) if as_json else None,
-        _table(
+        as_table(
             f"{design.top} in {out}",
             ("parameter", "value"),
             (*design.parameters.items(), ("clocks per image (predicted)", design.clocks_per_image)),
@@ -442,11 +212,11 @@ def rtl(net: Path, out: Path, architecture: Architecture, vectors: int, as_json:
 @click.option("--design", required=True, type=PATH, help="Folder of a printed design.")
 @click.option("--out", required=True, type=PATH, help="Folder of the packets; earlier ones there are replaced.")
 @json_option
-@_exit_codes
+@exit_codes
 def pack(net: Path, design: Path, out: Path, as_json: bool) -> None:
     """Turn the quantized network NET into packets that load a printed design's memories at run time."""
     program = verbs.pack(net, design, out)
-    _emit(
+    emit(
         packing_json(program, out) if as_json else None,
         f"{out}: {len(program.layers)} layers for designs of signature {program.signature:08x}",
     )
@@ -457,15 +227,15 @@ def pack(net: Path, design: Path, out: Path, as_json: bool) -> None:
 @data_option
 @click.option("--images", default=1, show_default=True, help="Test images to count, from the first.")
 @json_option
-@_exit_codes
-@_architecture_options(lanes=16)
+@exit_codes
+@architecture_options(lanes=16)
 def profile(net: Path, data: str, images: int, architecture: Architecture, as_json: bool) -> None:
     """Predict what the accelerator of NET counts by layer: clocks, memory accesses, busy lanes, effective taps."""
-    with _bar("counting") as progress:
+    with bar("counting") as progress:
         result = verbs.profile(net, data, images, architecture, progress)
-    _emit(
+    emit(
         profile_json(result) if as_json else None,
-        _table(profile_title(result), PROFILE_HEADINGS, profile_rows(result)),
+        as_table(profile_title(result), PROFILE_HEADINGS, profile_rows(result)),
     )
 
 
@@ -476,12 +246,12 @@ def profile(net: Path, data: str, images: int, architecture: Architecture, as_js
 @simulator_option
 @click.option("--waves", is_flag=True, help="Keep a waveform of the first image (verilator: of its last clocks).")
 @json_option
-@_exit_codes
+@exit_codes
 def simulate(folder: Path, data: str, images: int, simulator: str, waves: bool, as_json: bool) -> None:
     """Play test images to the design in DIR and compare every layer with the golden model."""
-    with _bar("simulating layers") as progress:
+    with bar("simulating layers") as progress:
         result = verbs.simulate(folder, data, images, simulator=Simulator(simulator), waves=waves, progress=progress)
-    _emit(
+    emit(
         simulation_json(result) if as_json else None,
         f"{result.simulator}: {result.images} images, {result.layers} layers, {result.values_compared:,} values "
         f"compared, {result.mismatches} mismatches, {result.cycles_per_image:,.0f} cycles per image"
@@ -511,7 +281,7 @@ def simulate(folder: Path, data: str, images: int, simulator: str, waves: bool, 
     help="Seconds for each target, and again for its place and route.",
 )
 @json_option
-@_exit_codes
+@exit_codes
 def synth(
     folder: Path, targets: tuple[str, ...], liberty: Path | None, fmax: bool, time_limit: float, as_json: bool
 ) -> None:
@@ -520,11 +290,11 @@ def synth(
     The result is also kept as DIR/synthesis.json, which the page of hwadder flow shows.
     """
     wanted = tuple(Target) if "all" in targets else tuple(Target(target) for target in targets)
-    with _spinner("synthesising") as progress:
+    with spinner("synthesising") as progress:
         result = verbs.synth(folder, wanted, liberty=liberty, fmax=fmax, time_limit_s=time_limit, progress=progress)
-    _emit(
+    emit(
         synthesis_json(result) if as_json else None,
-        _table(f"{result.top} in {folder}", ("target", "what", "figure"), synthesis_rows(result)),
+        as_table(f"{result.top} in {folder}", ("target", "what", "figure"), synthesis_rows(result)),
     )
     if not as_json:
         clock = (
@@ -577,7 +347,7 @@ def _gate_options(command: Callable[..., None]) -> Callable[..., None]:
                 raise BadInputError(f"option {given[name]} must be left out with --gates, not given")
         if kwargs["model"] is None:
             raise BadInputError("energy with --gates must be of a quantized network, not of none")
-        with _spinner("gates") as progress:
+        with spinner("gates") as progress:
             report = verbs.gate_energy(
                 Path(kwargs["model"]),
                 kwargs["data"],
@@ -605,12 +375,12 @@ def _given_options() -> dict[str, str]:
 
 def _print_gates(report: GateReport, as_json: bool) -> None:
     if as_json:
-        _emit(gate_json(report), "")
+        emit(gate_json(report), "")
         return
-    _emit(None, _table(f"{report.network}: energy of a tap on gates, fJ", GATE_HEADINGS, gate_rows(report)))
-    _emit(None, _table("Mapped designs", DESIGN_HEADINGS, design_rows(report)))
-    _emit(None, _table("Words played", SAMPLE_HEADINGS, sample_rows(report)))
-    _emit(None, "\n".join(modelled(report)))
+    emit(None, as_table(f"{report.network}: energy of a tap on gates, fJ", GATE_HEADINGS, gate_rows(report)))
+    emit(None, as_table("Mapped designs", DESIGN_HEADINGS, design_rows(report)))
+    emit(None, as_table("Words played", SAMPLE_HEADINGS, sample_rows(report)))
+    emit(None, "\n".join(modelled(report)))
 
 
 @main.command()
@@ -621,17 +391,15 @@ def _print_gates(report: GateReport, as_json: bool) -> None:
 @click.option("--list-unknown", is_flag=True, help="Only list the operations of MODEL that cannot be counted.")
 @click.option("--published", is_flag=True, help="Only compare every published figure with the counted one.")
 @click.option("--accelerator", is_flag=True, help="Memory too: NET on the accelerator that the options below describe.")
-@click.option(
-    "--data", help=f"Test images that --accelerator counts effective taps on, or --gates plays: {_DATA_HELP}."
-)
+@click.option("--data", help=f"Test images that --accelerator counts effective taps on, or --gates plays: {DATA_HELP}.")
 @click.option("--images", default=1, show_default=True, help="How many of them, from the first.")
 @click.option("--html", type=PATH, help="Write a report page.")
 @click.option("--markdown", type=PATH, help="Write the page's text and tables as Markdown.")
 @click.option("--csv", type=PATH, help="Write one line per layer and operation.")
 @json_option
-@_exit_codes
-@_pricing_options
-@_architecture_options(lanes=16)
+@exit_codes
+@pricing_options
+@architecture_options(lanes=16)
 @_gate_options
 def energy(
     model: str | None,
@@ -655,9 +423,9 @@ def energy(
     if (model is None) is not published:
         raise BadInputError("energy must be of a model or --published, not of both or neither")
     if model is None:
-        with _bar("counting models") as progress:
+        with bar("counting models") as progress:
             comparisons = verbs.published(progress)
-        _emit(
+        emit(
             {"published": [each.to_json() for each in comparisons]} if as_json else None,
             terminal_published(comparisons),
         )
@@ -665,15 +433,15 @@ def energy(
     if list_unknown:
         unknown = verbs.count_operations(model, input_shape, classes).unknown
         rows = [(each.operation, each.module, each.times) for each in unknown]
-        _emit(
+        emit(
             {"unknown": [asdict(each) for each in unknown]} if as_json else None,
-            _table(f"Operations of {model} that are not counted", ("operation", "module", "times"), rows),
+            as_table(f"Operations of {model} that are not counted", ("operation", "module", "times"), rows),
         )
         return
     if data is not None and not accelerator:
         raise BadInputError("data must be given with --accelerator or --gates, which count on it, not alone")
     mapping = verbs.OnAccelerator(architecture, data, images) if accelerator else None
-    with _bar("counting") as progress:
+    with bar("counting") as progress:
         report = verbs.energy(model, Precision(precision), input_shape, classes, pricing, mapping, progress)
         if csv is not None:
             write_csv(report, csv)
@@ -681,7 +449,7 @@ def energy(
             energy_document(report).write(html)
         if markdown is not None:
             write_markdown(energy_document(report), markdown)
-    _emit(report.to_json() if as_json else None, terminal_report(report))
+    emit(report.to_json() if as_json else None, terminal_report(report))
 
 
 @main.command()
@@ -699,8 +467,8 @@ def energy(
 @click.option("--markdown", type=PATH, help="Write the page's text and tables as Markdown.")
 @click.option("--csv", type=PATH, help="Write one line per network, precision and table.")
 @json_option
-@_exit_codes
-@_pricing_options
+@exit_codes
+@pricing_options
 def compare(
     names: tuple[str, ...],
     precisions: tuple[str, ...],
@@ -714,7 +482,7 @@ def compare(
 ) -> None:
     """Taps, parameters and energy of several networks, or of one at several precisions or by several tables, side by
     side."""
-    with _spinner("counting"):
+    with spinner("counting"):
         result = verbs.compare(names, [Precision(each) for each in precisions], input_shape, classes, pricing)
         if csv is not None:
             result.write_csv(csv)
@@ -724,7 +492,7 @@ def compare(
             write_markdown(result.document(), markdown)
     table = result.table()
     rows = ([cell.text for cell in row] for row in table.cells)
-    _emit(result.to_json() if as_json else None, _table("Networks side by side", table.headings, rows))
+    emit(result.to_json() if as_json else None, as_table("Networks side by side", table.headings, rows))
 
 
 @main.command()
@@ -741,7 +509,7 @@ def compare(
 @input_shape_option
 @classes_option
 @json_option
-@_exit_codes
+@exit_codes
 def export(
     name: str,
     form: str,
@@ -757,13 +525,13 @@ def export(
     files = sorted(path.name for path in out.iterdir())
     layers = sum(row.layer.kind is not None for row in report.layers)
     content = {"out": str(out), "files": files, "layers": layers, "precision": str(report.precision)}
-    _emit(content if as_json else None, f"{out}: {layers} layers with taps in {', '.join(files)}")
+    emit(content if as_json else None, f"{out}: {layers} layers with taps in {', '.join(files)}")
 
 
 @main.command()
-@click.option("--model", default="lenet5", show_default=True, help=_MODEL_HELP)
+@click.option("--model", default="lenet5", show_default=True, help=MODEL_HELP)
 @click.option("--checkpoint", type=PATH, help="Default: the weights shipped with the model.")
-@click.option("--data", default="mnist", show_default=True, help=_DATA_HELP)
+@click.option("--data", default="mnist", show_default=True, help=DATA_HELP)
 @click.option("--bits", default=8, show_default=True, help="Width of codes and weights, 2 to 8.")
 @click.option("--images", default=10, show_default=True, help="Test images to simulate.")
 @simulator_option
@@ -774,8 +542,8 @@ def export(
 )
 @click.option("--to", "last", type=click.Choice([each.value for each in FlowStep]), default="report", show_default=True)
 @json_option
-@_exit_codes
-@_architecture_options(lanes=8)
+@exit_codes
+@architecture_options(lanes=8)
 def flow(
     model: str,
     checkpoint: Path | None,
@@ -802,7 +570,7 @@ def flow(
         simulator=Simulator(simulator),
         precision=Precision(precision),
     )
-    with _bar("flow") as progress:
+    with bar("flow") as progress:
         summary = run_flow(
             options,
             FlowStep(first),
@@ -810,6 +578,6 @@ def flow(
             announce=lambda text: click.echo(f"hwadder {text}", err=True),
             progress=progress,
         )
-    _emit(summary.to_json() if as_json else None, _table(f"{model} in {out}", ("what", "value"), summary.rows()))
+    emit(summary.to_json() if as_json else None, as_table(f"{model} in {out}", ("what", "value"), summary.rows()))
     if summary.mismatch is not None:
         raise MismatchError(summary.mismatch)
