@@ -91,7 +91,8 @@ Parts = Mapping[str, Fraction]
 
 
 def stacked_bars(groups: Mapping[str, Mapping[str, Parts]], name: str) -> str:
-    """Bars of parts set end to end: `groups[group][bar][part]`, top down; each part says its figure on hover.
+    """Bars of parts set end to end: `groups[group][bar][part]`, top down; each part says its figure on hover. The bar
+    of a group of one may have no name.
 
     All bars have the same parts in the same order, which gives the colours; one that is nowhere above 0 is not drawn.
     Raises BadInputError for more parts than there are colours.
@@ -116,15 +117,19 @@ def stacked_bars(groups: Mapping[str, Mapping[str, Parts]], name: str) -> str:
             for rectangle, (group, bar), energy in zip(drawn, labels, energies, strict=True):
                 gid = f"part{len(titles)}"
                 rectangle.set_gid(gid)
-                titles[gid] = f"{group}, {bar}, {part}: {energy_text(energy)}"
+                titles[gid] = f"{_told(group, bar, part)}: {energy_text(energy)}"
             left = [start + width for start, width in zip(left, widths, strict=True)]
         first = {next(iter(bars)) for bars in groups.values()}
-        axes.set_yticks(places, [f"{group}, {bar}" if bar in first else bar for group, bar in labels])
+        axes.set_yticks(places, [_told(group, bar) if bar in first else bar for group, bar in labels])
         axes.set_ylim(max(places, default=0) + 0.6, -0.6)
         axes.set_xlabel(f"energy per image, {unit}")
         figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=3)
         figure.set_layout_engine("constrained")
         return svg_text(figure, name, titles)
+
+
+def _told(*names: str) -> str:
+    return ", ".join(filter(None, names))
 
 
 def _group_numbers(groups: Mapping[str, Mapping[str, Parts]]) -> list[int]:
@@ -186,10 +191,7 @@ def level_bars(report: AcceleratorReport) -> str:
 def layer_level_bars(report: AcceleratorReport) -> str:
     """Energy of the adder array by layer and level; the low ends of the ranges."""
     return stacked_bars(
-        {
-            layer.name: {str(Lanes.ADDER): _by_level(report.layer_energy(layer, Lanes.ADDER))}
-            for layer in report.counts.layers
-        },
+        {layer.name: {"": _by_level(report.layer_energy(layer, Lanes.ADDER))} for layer in report.counts.layers},
         "layer-levels",
     )
 

@@ -193,7 +193,7 @@ def test_page() -> None:
         'id="levels-',
         'id="layer-levels-',
         "<title>ungated, adders, SRAM: ",
-        "<title>image, adders, DRAM: ",
+        "<title>image, DRAM: ",
         "sram access, 64 bits, 8 KB",
         "1300 to 2600 pJ",
     ):
