@@ -18,6 +18,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import tempfile
@@ -118,10 +119,10 @@ def compile_window(design: Design, clocks: int) -> Path:
 def play_window(design: Design, program: Path) -> tuple[float, int]:
     """Wall-clock time and clocks of a window on Icarus Verilog."""
     wall, printed = seconds(["vvp", "-n", program], design.folder)
-    last = printed.splitlines()[-1].split()
-    if "MISMATCH" in printed or last[0] not in ("WINDOW", "PASS"):
+    clocks = re.search(r"^WINDOW (\d+)|^PASS .* (\d+) cycles", printed, re.MULTILINE)
+    if "MISMATCH" in printed or clocks is None:
         raise SystemExit(f"testbench must find every value equal, not print:\n{printed}")
-    return wall, int(last[1] if last[0] == "WINDOW" else last[-2])
+    return wall, int(clocks[clocks.lastindex or 0])
 
 
 def printed_codes(design: Design, network: IntegerNetwork) -> IntArray:
