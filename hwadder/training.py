@@ -33,7 +33,7 @@ from hwadder.data import Dataset, every_nth_of_class, normalised
 from hwadder.distributed import Processes, joined_processes, local_rank
 from hwadder.image_files import ImageFiles, RandomCrop
 from hwadder.layers import Adder2d, AdderLinear, leave_gradients_raw, rescale_gradients
-from hwadder.models import adders_without_batch_norm
+from hwadder.models import adders_without_norm
 from hwadder.train_config import FloatFormat, TrainConfig, changed
 from hwadder.training_log import EpochRecord, best_epoch, open_tensorboard, write_curves, write_log, write_tensorboard
 from quant.errors import BadInputError
@@ -110,7 +110,7 @@ def train(config: TrainConfig, dataset: Dataset, model: nn.Module, run: TrainRun
         training_images, validation_images = _split(config, dataset, processes)
         model.to(device)
         require_fit(model, dataset)
-        adders_without_batch_norm(model)
+        adders_without_norm(model)
         if config.sync_batch_norm:
             if device.type != "cuda":
                 raise BadInputError("sync_batch_norm must be false without CUDA, not true")

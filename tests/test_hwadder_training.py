@@ -107,7 +107,7 @@ STILL = TrainConfig(
 )
 
 
-@pytest.mark.filterwarnings("ignore:adder layers should be followed by batch norm")
+@pytest.mark.filterwarnings("ignore:adder layers should be followed by batch or layer norm")
 def test_one_step_is_that_of_the_formulas(tmp_path: Path) -> None:
     data, model = bars(), Double()
     held_out = every_nth_of_class(data.y_train, 4)
@@ -128,7 +128,7 @@ def test_one_step_is_that_of_the_formulas(tmp_path: Path) -> None:
     torch.testing.assert_close(model.conv.adder.detach(), w - 0.05 * gradient, rtol=0, atol=1e-12)
 
 
-@pytest.mark.filterwarnings("ignore:adder layers should be followed by batch norm")
+@pytest.mark.filterwarnings("ignore:adder layers should be followed by batch or layer norm")
 @pytest.mark.parametrize("passes", [2, 4])
 def test_passes_add_up_to_one_large_batch(passes: int, tmp_path: Path) -> None:
     data, models = bars(32), (Double(), Double())  # 24 images to train on, in batches of 9, 9 and 6
@@ -281,7 +281,7 @@ def test_cuda_where_there_is_none_is_named(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_an_adder_layer_without_batch_norm_is_warned_of(tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match="^adder layers should be followed by batch norm, .*: conv$"):
+    with pytest.warns(UserWarning, match="^adder layers should be followed by batch or layer norm, .*: conv$"):
         train(STILL, bars(), Double(), quietly(tmp_path / "a.pt"))
 
 
