@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import astuple
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hwadder import adder_ops, cpu_kernels
+from hwadder import adder_ops, cpu_kernels, textbook
 from hwadder.adder_ops import adder2d, adder2d_input_gradient, adder2d_weight_gradient
 from hwadder.layers import Adder2d, AdderLinear
 from hwadder.window import Window
@@ -124,6 +125,21 @@ def test_the_textbook_form_equals_the_definition(monkeypatch: pytest.MonkeyPatch
     check_all_cases()
 
 
+@settings(max_examples=60)
+@given(cases(), st.sampled_from([1, 60, 1 << 19]))
+def test_the_textbook_functions_equal_the_definition_chunk_by_chunk(
+    case: tuple[Tensor, Tensor, Window], chunk_elements: int
+) -> None:
+    x, weight, window = case
+    grad = quarters(x.shape[0], weight.shape[0], *window.output_size(x, weight))
+    expected = oracle(x, weight, window, grad)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(textbook, "_CHUNK_ELEMENTS", chunk_elements)
+        assert torch.equal(textbook.adder2d_forward(x, weight, window).double(), expected[0])
+        assert torch.equal(textbook.adder2d_input_gradient(grad, x, weight, window).double(), expected[1])
+        assert torch.equal(textbook.adder2d_weight_gradient(grad, x, weight, window).double(), expected[2])
+
+
 def magnitudes(x: Tensor, weight: Tensor, window: Window) -> Tensor:
     """`sum |x| + sum |w|` over the taps of every output."""
     sum_w = weight.double().abs().sum((1, 2, 3))[:, None, None]
@@ -219,18 +235,30 @@ class Small(nn.Module):
         return y
 
 
-def test_a_compiled_network_is_the_network() -> None:
-    torch.manual_seed(3)
-    model, x = Small(), torch.randn(2, 2, 5, 5)
-    compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
-    grads = []
-    for each in (model, compiled):
+def assert_compiles(model: nn.Module, backend: str) -> None:
+    """Output and gradients of a model for (2, 2, 5, 5) maps are the same under `torch.compile`."""
+    x, grads = torch.randn(2, 2, 5, 5), []
+    for each in (model, torch.compile(model, backend=backend, fullgraph=True)):
         model.zero_grad()
         y = each(x)
         y.square().sum().backward()
         grads.append([y.detach(), *(parameter.grad for parameter in model.parameters())])
     for one, other in zip(*grads, strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_a_compiled_network_is_the_network() -> None:
+    torch.manual_seed(3)
+    assert_compiles(Small(), "aot_eager")
+
+
+# What torch says of itself when its compiler is loaded.
+@pytest.mark.filterwarnings("ignore:`torch.jit.*:DeprecationWarning")
+def test_the_default_compiler_takes_a_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One layer, because each further operation is some more seconds of the C++ compiler."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    torch.manual_seed(3)
+    assert_compiles(Adder2d(2, 4, 3, padding=1), "inductor")
 
 
 def test_shapes_are_known_without_data() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import functools
 import math
 import sys
 from pathlib import Path
@@ -105,6 +106,17 @@ class Double(nn.Module):
 STILL = TrainConfig(
     epochs=2, batch_size=8, validation_every=4, shift_pixels=0, rotate_degrees=0, scale_fraction=0, warp_pixels=0
 )
+
+
+def test_a_compiled_model_trains_as_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The compiler's front alone: behind it, dropout would draw other numbers.
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
+    logs = []
+    for compiles in (False, True):
+        config = dataclasses.replace(SHORT, epochs=2, compile_model=compiles)
+        logs.append(train(config, bars(), Small(), quietly(tmp_path / f"{compiles}.pt")).log)
+    for one, other in zip(*logs, strict=True):
+        assert dataclasses.asdict(other) == pytest.approx(dataclasses.asdict(one), rel=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:adder layers should be followed by batch or layer norm")
