@@ -22,6 +22,7 @@ from training_runs import SHORT, Small, bars, quietly
 from hwadder.accuracy import float_logits, label_ranks
 from hwadder.checkpoint import read_state_dict
 from hwadder.data import every_nth_of_class, load_dataset
+from hwadder.distributed import Processes
 from hwadder.layers import Adder2d
 from hwadder.models import build_model
 from hwadder.train_config import FloatFormat, TrainConfig, changed, recipe
@@ -157,9 +158,11 @@ def test_passes_add_up_to_one_large_batch(passes: int, tmp_path: Path) -> None:
 
 
 def test_training_gives_the_layers_back_as_they_were(tmp_path: Path) -> None:
-    model = Small()
-    train(dataclasses.replace(SHORT, epochs=1), bars(), model, quietly(tmp_path / "a.pt"))
-    assert model.conv.rescales_in_backward
+    for before in (True, False):
+        model = Small()
+        model.conv.rescales_in_backward = before
+        train(dataclasses.replace(SHORT, epochs=1), bars(), model, quietly(tmp_path / "a.pt"))
+        assert model.conv.rescales_in_backward is before
 
 
 @pytest.mark.parametrize("precision", [FloatFormat.BF16, FloatFormat.FP16])
@@ -205,6 +208,13 @@ def test_a_loss_that_is_not_finite_stops_with_a_sentence(tmp_path: Path) -> None
         train(SHORT, bars(), model, quietly(tmp_path / "a.pt"))
     assert str(error.value) == "training loss must be finite, not nan in epoch 1; lower the learning rate 0.05"
     assert not (tmp_path / "a.pt").exists()
+
+
+def test_a_loss_gone_wrong_in_one_process_ends_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process has a good loss; what is summed over all processes has not."""
+    monkeypatch.setattr(Processes, "summed", lambda _self, values: values + math.inf)
+    with pytest.raises(BadInputError, match=r"^training loss must be finite, not inf in epoch 1; "):
+        train(SHORT, bars(), Small(), quietly(tmp_path / "a.pt"))
 
 
 def test_data_that_do_not_fit_are_named_before_any_work(tmp_path: Path) -> None:
