@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
-from hwadder.image_files import ImageFiles
+from hwadder.image_files import ImageFiles, opened_image
 from quant.errors import BadInputError
 
 CIFAR_MEAN = (0.4914, 0.4822, 0.4465)
@@ -327,18 +326,12 @@ def _labelled_paths(split: Path) -> dict[str, list[Path]]:
 
 def _header(path: Path) -> tuple[tuple[int, int], str]:
     """Width and height of an image, and its mode, without its pixels."""
-    try:
-        with Image.open(path) as image:
-            return image.size, image.mode
-    except (OSError, SyntaxError) as error:
-        raise BadInputError(f"image {path} must be readable, not damaged") from error
+    with opened_image(path) as image:
+        return image.size, image.mode
 
 
 def _read_image(path: Path, with_colour: bool) -> NDArray[np.uint8]:
     """One image as (C, H, W), C = 3 with colour and 1 without."""
-    try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGB" if with_colour else "L"))
-    except (OSError, SyntaxError) as error:
-        raise BadInputError(f"image {path} must be readable, not damaged") from error
+    with opened_image(path) as image:
+        pixels = np.asarray(image.convert("RGB" if with_colour else "L"))
     return pixels.transpose(2, 0, 1) if with_colour else pixels[None]
