@@ -19,6 +19,7 @@ from torch.nn.grad import conv2d_weight
 
 from hwadder import cpu_kernels, textbook
 from hwadder.window import Window
+from quant.errors import BadInputError
 
 
 @torch.library.custom_op("hwadder::adder2d", mutates_args=())
@@ -36,11 +37,15 @@ def adder2d(
     (N, F, H', W') in x's memory format; padded taps count as x = 0 (AdderNet, eq. 2).
 
     Without `exact`, kernels may sum `x + w - 2 min(x, w)`, two instructions on a CPU for every three of the
-    definition: the rounding error is then within 2e-6 of the largest of |sum x|, |sum w| and the result. With `exact`
-    it is within 2e-6 of the result, whatever x and w have in common. The weight's gradient is scaled to the norm
-    `eta * sqrt(numel)` (`rescaling`), and left raw where `eta` is None.
+    definition: the rounding error is then within 2e-6 of `sum |x| + sum |w|`, taken over a window's taps, and the sum
+    over an infinite x or w is not a number. With `exact` the error is within 2e-6 of the result, whatever x and w have
+    in common. A GPU always sums the definition, one tap after the other, within `gpu_kernels.relative_error_bound` of
+    the largest result. The weight's gradient is scaled to the norm `eta * sqrt(numel)` (`rescaled`), and left raw where
+    `eta` is None.
+
+    Raises BadInputError unless x and weight are floating point, of one type on one device, and fit each other.
     """
-    window = _window(stride, padding, dilation, groups)
+    window = _checked(x, weight, stride, padding, dilation, groups)
     source, filters = _computed(x), _computed(weight)
     if _runs_on_cpu_kernels(source):
         y = _empty_output(source, filters, window)
@@ -64,8 +69,11 @@ def adder2d_input_gradient(
     dilation: Sequence[int],
     groups: int,
 ) -> Tensor:
-    """`sum grad * clamp(w - x, -1, 1)` over all windows that read a pixel, like x (AdderNet, eq. 5)."""
-    window = _window(stride, padding, dilation, groups)
+    """`sum grad * clamp(w - x, -1, 1)` over all windows that read a pixel, like x (AdderNet, eq. 5).
+
+    Kernels on a CPU take the clamp of what is not a number as -1 or 1; the forward pass keeps it.
+    """
+    window = _checked(x, weight, stride, padding, dilation, groups, grad)
     g, source, filters = _computed(grad), _computed(x), _computed(weight)
     if _runs_on_cpu_kernels(source):
         grad_x = torch.empty_like(source)
@@ -89,8 +97,12 @@ def adder2d_weight_gradient(
     dilation: Sequence[int],
     groups: int,
 ) -> Tensor:
-    """`sum grad * (x - w)` over all positions, like the weight (AdderNet, eq. 4)."""
-    window = _window(stride, padding, dilation, groups)
+    """`sum grad * (x - w)` over all positions, like the weight (AdderNet, eq. 4).
+
+    Kernels compute `sum grad * x - w * sum grad`, whose error is in proportion to the sum of `|grad| (|x| + |w|)`: what
+    x and w have in common is lost from the gradient's digits.
+    """
+    window = _checked(x, weight, stride, padding, dilation, groups, grad)
     g, source, filters = _computed(grad), _computed(x), _computed(weight)
     if source.device.type == "cpu":
         # A convolution's weight gradient, for which torch has good kernels, less a term that a sum gives.
@@ -116,14 +128,54 @@ def _convolution_weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, window
     return product
 
 
-def rescaling(grad_weight: Tensor, eta: float) -> Tensor:
-    """Factor of the adaptive learning rate (AdderNet, eq. 12-13), the reference's floor on the norm included."""
-    norm: Tensor = grad_weight.norm().clamp(min=1e-12)
-    return eta * math.sqrt(grad_weight.numel()) / norm
+def rescaled(grad_weight: Tensor, eta: float) -> Tensor:
+    """The gradient of a layer's weight at the norm `eta * sqrt(numel)`: the adaptive learning rate (AdderNet,
+    eq. 12-13), the reference's floor on the norm included. Half precision holds neither that floor nor every norm, so
+    that it is rounded to at the end alone."""
+    gradient = _computed(grad_weight)
+    scaled: Tensor = gradient * (eta * math.sqrt(gradient.numel()) / gradient.norm().clamp(min=1e-12))
+    return scaled.to(grad_weight.dtype)
 
 
-def _window(stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int], groups: int) -> Window:
-    return Window((stride[0], stride[1]), (padding[0], padding[1]), (dilation[0], dilation[1]), groups)
+def _checked(
+    x: Tensor,
+    weight: Tensor,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    grad: Tensor | None = None,
+) -> Window:
+    """The window, once the operands are known to fit it and each other: kernels believe every size they are told."""
+    if not x.is_floating_point():
+        raise BadInputError(f"input must be floating point, not {x.dtype}")
+    for name, tensor in (("weight", weight), ("gradient", grad)):
+        if tensor is not None and (tensor.dtype, tensor.device) != (x.dtype, x.device):
+            raise BadInputError(
+                f"{name} must be {x.dtype} on {x.device} like the input, not {tensor.dtype} on {tensor.device}"
+            )
+    if x.dim() != 4 or weight.dim() != 4 or min(weight.shape) < 1:
+        raise BadInputError(
+            "input and weight must be (N, C, H, W) and (F, C / groups, height, width), "
+            f"not {tuple(x.shape)} and {tuple(weight.shape)}"
+        )
+    for name, values, least in (("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1)):
+        if len(values) != 2 or min(values) < least:
+            raise BadInputError(f"{name} must be two integers of at least {least}, not {tuple(values)}")
+    if groups < 1 or weight.shape[0] % groups or x.shape[1] != weight.shape[1] * groups:
+        raise BadInputError(
+            f"groups must divide {weight.shape[0]} filters and make {x.shape[1]} input channels "
+            f"of {weight.shape[1]} each, not be {groups}"
+        )
+    window = Window((stride[0], stride[1]), (padding[0], padding[1]), (dilation[0], dilation[1]), groups)
+    size = window.output_size(x, weight)
+    if min(size) < (1 if x.numel() else 0):
+        raise BadInputError(f"input must be no smaller than the kernel, not {tuple(x.shape[2:])}")
+    if grad is not None and grad.shape != (x.shape[0], weight.shape[0], *size):
+        raise BadInputError(
+            f"gradient must be of the output's shape {(x.shape[0], weight.shape[0], *size)}, not {tuple(grad.shape)}"
+        )
+    return window
 
 
 def _arguments(window: Window) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int], int]:
@@ -170,16 +222,34 @@ def _(
     exact: bool = False,  # noqa: ARG001 - the shape does not depend on it
     eta: float | None = None,  # noqa: ARG001
 ) -> Tensor:
-    return _empty_output(x, weight, _window(stride, padding, dilation, groups))
+    return _empty_output(x, weight, _checked(x, weight, stride, padding, dilation, groups))
 
 
 @adder2d_input_gradient.register_fake
-def _(_grad: Tensor, x: Tensor, *_: object) -> Tensor:
+def _(
+    grad: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Tensor:
+    _checked(x, weight, stride, padding, dilation, groups, grad)
     return torch.empty_like(x)
 
 
 @adder2d_weight_gradient.register_fake
-def _(_grad: Tensor, _x: Tensor, weight: Tensor, *_: object) -> Tensor:
+def _(
+    grad: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Tensor:
+    _checked(x, weight, stride, padding, dilation, groups, grad)
     return torch.empty_like(weight)
 
 
@@ -194,9 +264,11 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     if ctx.needs_input_grad[0]:
         grad_x = adder2d_input_gradient(grad, x, weight, *ctx.window)
     if ctx.needs_input_grad[1]:
-        grad_weight = adder2d_weight_gradient(grad, x, weight, *ctx.window)
-        if ctx.eta is not None:
-            grad_weight = grad_weight * rescaling(grad_weight, ctx.eta)
+        if ctx.eta is None:
+            grad_weight = adder2d_weight_gradient(grad, x, weight, *ctx.window)
+        else:
+            wide = adder2d_weight_gradient(_computed(grad), _computed(x), _computed(weight), *ctx.window)
+            grad_weight = rescaled(wide, ctx.eta).to(weight.dtype)
     return grad_x, grad_weight, None, None, None, None, None, None
 
 

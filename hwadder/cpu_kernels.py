@@ -27,7 +27,7 @@ def adder2d_forward(x: Tensor, weight: Tensor, window: Window, exact: bool, y: T
     """Write `-sum |x - w|` into `y`, all of them float32 on the CPU, in any layout.
 
     Unless `exact`, and but for depthwise layers, the sum is computed as `2 sum min(x, w) - sum x - sum w`: one
-    instruction less for each tap, with an error in proportion to |sum x| and |sum w| (see `adder_ops.adder2d`).
+    instruction less for each tap, with an error in proportion to `sum |x| + sum |w|` (see `adder_ops.adder2d`).
     """
     layer = _layer(x, weight, window, y, None, exact)
     _check(_loaded().hwadder_adder_forward(layer, x.data_ptr(), weight.data_ptr(), y.data_ptr()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import pickle
 import zipfile
@@ -14,9 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
-from hwadder.image_files import ImageFiles
+from hwadder.image_files import ImageFiles, opened_image
 from quant.errors import BadInputError
 
 CIFAR_MEAN = (0.4914, 0.4822, 0.4465)
@@ -64,6 +64,15 @@ class Dataset:
     def num_classes(self) -> int:
         """Number of classes: the named ones, or one more than the largest training label."""
         return len(self.class_names) or int(self.y_train.max()) + 1
+
+    def training_digest(self) -> str:
+        """What tells these training images and labels from others: of image files their names, which are cheap."""
+        files = self.x_train
+        images = files.names if isinstance(files, ImageFiles) else files
+        digest = hashlib.blake2b(repr((self.x_train.shape, self.num_classes)).encode(), digest_size=16)
+        for array in (images, self.y_train, self.mean, self.std):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
 
 def load_dataset(source: str, image_shape: tuple[int, int, int] | None = None) -> Dataset:
@@ -317,18 +326,12 @@ def _labelled_paths(split: Path) -> dict[str, list[Path]]:
 
 def _header(path: Path) -> tuple[tuple[int, int], str]:
     """Width and height of an image, and its mode, without its pixels."""
-    try:
-        with Image.open(path) as image:
-            return image.size, image.mode
-    except (OSError, SyntaxError) as error:
-        raise BadInputError(f"image {path} must be readable, not damaged") from error
+    with opened_image(path) as image:
+        return image.size, image.mode
 
 
 def _read_image(path: Path, with_colour: bool) -> NDArray[np.uint8]:
     """One image as (C, H, W), C = 3 with colour and 1 without."""
-    try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGB" if with_colour else "L"))
-    except (OSError, SyntaxError) as error:
-        raise BadInputError(f"image {path} must be readable, not damaged") from error
+    with opened_image(path) as image:
+        pixels = np.asarray(image.convert("RGB" if with_colour else "L"))
     return pixels.transpose(2, 0, 1) if with_colour else pixels[None]

@@ -9,7 +9,7 @@ from importlib import metadata
 import hwadder
 import quant
 from quant.errors import MissingToolError
-from quant.native_library import capability, load_library
+from quant.native_library import capability, find_library
 from rtl.nextpnr import INSTALL_NEXTPNR
 from rtl.yosys import INSTALL_YOSYS
 from sim.tools import COMPILER_PROGRAMS, INSTALL_ICARUS, install_compiler, program_version
@@ -92,10 +92,7 @@ def _package(name: str, purpose: str, install: str | None = None, *, needed: boo
 
 def _kernels(name: str, package_file: str, library_name: str, purpose: str) -> ToolStatus:
     """Compiled kernels, their version the variant that runs on this CPU; a library that does not load is missing."""
-    try:
-        library = load_library(package_file, library_name)
-    except OSError:
-        library = None
+    library = find_library(package_file, library_name)
     version = None if library is None else capability(library).name.lower()
     return ToolStatus(name, purpose, False, version, INSTALL_KERNELS)
 

@@ -1,8 +1,10 @@
 """Adder layers on a GPU: forward, gradients, and sums over 8-bit codes, each as launches of a Triton program.
 
 Inputs of float32, float16 or bfloat16 are summed in float32 and the result is rounded to the input's type. A second run
-gives the same bits: every sum has one owner and one order. Nothing larger than the input, the weight and the output is
-held; inputs in channels_last are copied once, because neighbouring lanes read neighbouring positions.
+gives the same bits: every sum has one owner and one order (`relative_error_bound`). Beside the input, the weight and
+the output, forward and the input's gradient hold copies of the weight in float32 and of what is laid out otherwise than
+they read it: neighbouring lanes read neighbouring positions. The weight's gradient holds float32 copies and what cuDNN
+asks for.
 
 The forward is the direct form `sum |x - w|`, two instructions a tap, which is also the fastest here: unlike on a CPU
 there is no faster one to trade accuracy for. The input's gradient takes `clamp(w - x, -1, 1)` as twice
@@ -30,6 +32,17 @@ Pair = tuple[int, int]
 
 _STAGES = 3
 """Steps of the inner loop in flight: one computes while the copies of the next two arrive."""
+
+
+def relative_error_bound(terms: int) -> float:
+    """How far a float32 result may be from the exact one, relative to the largest result, after so many terms.
+
+    The terms of a sum are added one after the other. Each addition rounds by up to 2**-24 of the partial sum, and
+    where terms have one sign, partial sums rise evenly to the result: independent roundings then add up to a standard
+    deviation of `2**-24 * sqrt(terms) / 3`, of which the bound is six. Short sums are held to a floor of 2e-6, for the
+    roundings of the terms themselves.
+    """
+    return max(2e-6, 2**-23 * math.sqrt(terms))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,23 @@ Box = tuple[float, float, float, float]
 
 _MIDDLE = 7 / 8
 """Share of the shorter side that is kept: 224 of 256 pixels, as ImageNet is commonly evaluated."""
+
+
+@contextlib.contextmanager
+def opened_image(path: Path) -> Iterator[Image.Image]:
+    """An image file whose pixels fit uint8; raises BadInputError for another, a damaged and an enormous one, also while
+    its pixels are read."""
+    try:
+        with Image.open(path) as image:
+            # Pillow would cut everything above 255 off.
+            if image.mode.startswith(("I", "F")):
+                raise BadInputError(f"image {path} must have at most 8 bits a channel, not the mode {image.mode}")
+            yield image
+    except Image.DecompressionBombError as error:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        raise BadInputError(f"image {path} must be of at most {most} pixels, not larger") from error
+    except (OSError, SyntaxError) as error:
+        raise BadInputError(f"image {path} must be readable, not damaged") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +89,12 @@ class ImageFiles:
     def _image(self, index: int, crop: RandomCrop | None) -> NDArray[np.uint8]:
         channels, height, width = self.image_shape
         path = self.root / os.fsdecode(self.names[index])
-        try:
-            with Image.open(path) as image:
-                box = _middle(image.size, width, height) if crop is None else crop.box(index, *image.size)
-                if crop is not None:
-                    box = _drafted(image, box, width, height)
-                part = image.convert("RGB" if channels == 3 else "L")
-                pixels = np.asarray(part.resize((width, height), Image.Resampling.BILINEAR, box))
-        except (OSError, SyntaxError) as error:
-            raise BadInputError(f"image {path} must be readable, not damaged") from error
+        with opened_image(path) as image:
+            box = _middle(image.size, width, height) if crop is None else crop.box(index, *image.size)
+            if crop is not None:
+                box = _drafted(image, box, width, height)
+            part = image.convert("RGB" if channels == 3 else "L")
+            pixels = np.asarray(part.resize((width, height), Image.Resampling.BILINEAR, box))
         return pixels.transpose(2, 0, 1) if channels == 3 else pixels[None]
 
 

@@ -15,14 +15,23 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from hwadder.adder_ops import adder2d, rescaling
+from hwadder.adder_ops import adder2d, rescaled
 from hwadder.window import Pair, Window
 from quant.errors import BadInputError
 
 
-def _pair(value: int | tuple[int, ...], name: str, at_least: int) -> Pair:
+def _is_count(value: object, at_least: int) -> bool:
+    return isinstance(value, int) and value >= at_least
+
+
+def _require_size(size: int, name: str) -> None:
+    if not _is_count(size, 1):
+        raise BadInputError(f"{name} must be an integer of at least 1, not {size!r}")
+
+
+def _pair(value: object, name: str, at_least: int) -> Pair:
     pair = (value, value) if isinstance(value, int) else value
-    if len(pair) != 2 or min(pair) < at_least:
+    if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(_is_count(each, at_least) for each in pair):
         raise BadInputError(f"{name} must be an integer of at least {at_least} or a pair of them, not {value!r}")
     return pair[0], pair[1]
 
@@ -33,7 +42,7 @@ class Adder2d(nn.Module):
     Parameters are named as in the reference: `adder` (F, C / groups, kernel height, kernel width), drawn from N(0, 1),
     and the optional `b` (F,), drawn from U(0, 1). `eta` scales the weight's gradient (see the module). Follow the layer
     by batch norm: its sums are large and negative, and training sticks at chance without. `exact` asks for sums whose
-    rounding error is in proportion to the result, at more than the time (`adder_ops.adder2d`).
+    rounding error is in proportion to the result, not to `sum |x| + sum |w|`, and takes longer (`adder_ops.adder2d`).
     """
 
     adder: nn.Parameter
@@ -53,7 +62,9 @@ class Adder2d(nn.Module):
         exact: bool = False,
     ) -> None:
         super().__init__()
-        if groups < 1 or in_channels % groups or out_channels % groups:
+        for size, name in ((in_channels, "in_channels"), (out_channels, "out_channels"), (groups, "groups")):
+            _require_size(size, name)
+        if in_channels % groups or out_channels % groups:
             raise BadInputError(
                 f"groups must divide {in_channels} input and {out_channels} output channels, not be {groups}"
             )
@@ -96,6 +107,8 @@ class AdderLinear(nn.Module):
         self, in_features: int, out_features: int, bias: bool = False, eta: float = 0.2, exact: bool = False
     ) -> None:
         super().__init__()
+        _require_size(in_features, "in_features")
+        _require_size(out_features, "out_features")
         self.in_features, self.out_features = in_features, out_features
         self.eta, self.exact, self.rescales_in_backward = eta, exact, True
         self.adder = nn.Parameter(torch.randn(out_features, in_features))
@@ -142,7 +155,7 @@ def rescale_gradients(model: nn.Module) -> None:
         if layer.rescales_in_backward:
             raise BadInputError(f"gradients to rescale must be raw (leave_gradients_raw), not those of {layer}")
         if layer.adder.grad is not None:
-            layer.adder.grad *= rescaling(layer.adder.grad, layer.eta)
+            layer.adder.grad.copy_(rescaled(layer.adder.grad, layer.eta))
 
 
 def _adder_layers(model: nn.Module) -> Iterator[Adder2d | AdderLinear]:

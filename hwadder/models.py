@@ -24,7 +24,7 @@ from hwadder.vision_transformer import AdderParts, TransformerShape, VisionTrans
 from quant.errors import BadInputError
 
 Shape = tuple[int, int, int]
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm)
 _TWIN = "-cnn"
 
 
@@ -195,7 +195,8 @@ def build_model(name: str, num_classes: int = 10, seed: int = 0, image_shape: Sh
 
     A name followed by `-cnn` is the same model with products in place of adders. `deit-*` takes `-linear` or
     `-attention`, which makes only these parts adders, or `-inner`, which leaves the first and last block to products;
-    `deit-tiny-mnist` is the six-block model of Shu et al. (NeurIPS 2021). Super-resolution makes 1280x720 images.
+    `deit-tiny-mnist` is the six-block model of Shu et al. (NeurIPS 2021). Super-resolution makes 1280x720 images,
+    edsr-x3 1278x720: 1280 is no multiple of 3.
 
     `image_shape` is the input shape of a user's model that has none of its own. The same seed gives the same initial
     weights; the caller's random numbers are not disturbed. Raises BadInputError
@@ -291,10 +292,11 @@ def shipped_weights(name: str) -> Path:
     return Path(str(resources.files("hwadder"))) / "weights" / checkpoints[name]
 
 
-def adders_without_batch_norm(model: nn.Module) -> tuple[str, ...]:
-    """Paths of the adder layers whose output does not go straight into a batch norm, found by running one image.
+def adders_without_norm(model: nn.Module) -> tuple[str, ...]:
+    """Paths of the adder layers whose output goes into neither a batch nor a layer norm, found by running one image.
 
-    Warns with one sentence when there are any: such networks stay at chance in training.
+    A norm of a view counts, such as those of query, key and value behind one layer that makes all three. Warns with
+    one sentence when there are any: such networks stay at chance in training.
     """
     producers: dict[int, str] = {}
     outputs: list[Tensor] = []  # kept alive so that no id is used twice
@@ -302,21 +304,22 @@ def adders_without_batch_norm(model: nn.Module) -> tuple[str, ...]:
 
     def record(path: str, module: nn.Module) -> None:
         def hook(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            if isinstance(module, BATCH_NORMS):
-                producers.pop(id(inputs[0]), None)
+            if isinstance(module, _NORMS):
+                producers.pop(id(_viewed(inputs[0])), None)
             else:
-                producers[id(output)] = path
-                outputs.append(output)
+                producers[id(_viewed(output))] = path
+                outputs.append(_viewed(output))
 
         handles.append(module.register_forward_hook(hook))
 
     for path, module in model.named_modules():
-        if isinstance(module, (Adder2d, AdderLinear, *BATCH_NORMS)):
+        if isinstance(module, (Adder2d, AdderLinear, *_NORMS)):
             record(path, module)
     was_training = model.training
+    device = next((parameter.device for parameter in model.parameters()), None)
     try:
         with torch.no_grad():
-            model.eval()(torch.zeros(1, *input_shape(model)))
+            model.eval()(torch.zeros(1, *input_shape(model), device=device))
     finally:
         model.train(was_training)
         for handle in handles:
@@ -324,7 +327,11 @@ def adders_without_batch_norm(model: nn.Module) -> tuple[str, ...]:
     paths = tuple(producers.values())
     if paths:
         warnings.warn(
-            f"adder layers should be followed by batch norm, or training stays at chance: {', '.join(paths)}",
+            f"adder layers should be followed by batch or layer norm, or training stays at chance: {', '.join(paths)}",
             stacklevel=2,
         )
     return paths
+
+
+def _viewed(tensor: Tensor) -> Tensor:
+    return tensor if tensor._base is None else tensor._base

@@ -12,10 +12,9 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,13 +27,14 @@ from torch.nn.parallel import DistributedDataParallel
 from hwadder.accuracy import require_fit
 from hwadder.augmentation import augmented
 from hwadder.batches import Indices, LabelledImages
-from hwadder.checkpoint import read_archive, save_checkpoint
+from hwadder.checkpoint import save_checkpoint
 from hwadder.data import Dataset, every_nth_of_class, normalised
 from hwadder.distributed import Processes, joined_processes, local_rank
 from hwadder.image_files import ImageFiles, RandomCrop
 from hwadder.layers import Adder2d, AdderLinear, leave_gradients_raw, rescale_gradients
-from hwadder.models import adders_without_batch_norm
-from hwadder.train_config import FloatFormat, TrainConfig, changed
+from hwadder.models import adders_without_norm
+from hwadder.resume_file import TrainState, changed_entry, read_resume_file, write_resume_file
+from hwadder.train_config import FloatFormat, TrainConfig
 from hwadder.training_log import EpochRecord, best_epoch, open_tensorboard, write_curves, write_log, write_tensorboard
 from quant.errors import BadInputError
 from quant.files import remove_leftovers
@@ -59,9 +59,9 @@ class TrainRun:
 
     Attributes:
         out: the best epoch's checkpoint; `out`.last, `out`.csv and `out`.png stand beside it.
-        resume: go on from `out`.last.
+        resume: go on from `out`.last; without it, that of an unfinished run is refused, not replaced.
         stop_after_minutes: stop then, ready to be resumed.
-        device: where to run. Another device, or number of processes, rounds otherwise.
+        device: where to run. Another device rounds otherwise; another number of processes draws other numbers too.
         tensorboard: folder for TensorBoard's files.
         progress: show a bar on stderr.
     """
@@ -102,15 +102,17 @@ def train(config: TrainConfig, dataset: Dataset, model: nn.Module, run: TrainRun
 
     Beside it `out`.last (everything needed to resume), `out`.csv (the log) and `out`.png (its curves), each replaced
     whole: after every epoch, `out`.last also within, `out`.png every minute. With `run.resume` the run goes on from
-    `out`.last, bit for bit as if never stopped. The test split is not touched. Progress goes to stderr. Raises
-    BadInputError when model, data, machine and files do not fit, and when the loss stops being finite.
+    `out`.last, bit for bit as if never stopped; without, what an unfinished run left there is an error. The test split
+    is not touched. Progress goes to stderr. Raises BadInputError when model, data, machine and files do not fit, and
+    when the loss stops being finite.
     """
     device = _torch_device(run.device)
     with joined_processes(device) as processes:
+        state = _state_to_begin_with(run)
         training_images, validation_images = _split(config, dataset, processes)
         model.to(device)
         require_fit(model, dataset)
-        adders_without_batch_norm(model)
+        adders_without_norm(model)
         if config.sync_batch_norm:
             if device.type != "cuda":
                 raise BadInputError("sync_batch_norm must be false without CUDA, not true")
@@ -124,12 +126,12 @@ def train(config: TrainConfig, dataset: Dataset, model: nn.Module, run: TrainRun
             _raw_gradients(model),
         ):
             trainer = _Trainer(config, dataset, (training_images, validation_images), model, device, processes)
-            return _Loop(trainer, run).result()
+            return _Loop(trainer, run, state).result()
 
 
 def stored_config(last: Path) -> TrainConfig:
     """The configuration of the run that wrote a resume file."""
-    return changed(TrainConfig(), _read_resume_file(last)["config"], str(last))
+    return read_resume_file(last).config
 
 
 def cosine_learning_rate(config: TrainConfig, epoch: int) -> float:
@@ -137,6 +139,19 @@ def cosine_learning_rate(config: TrainConfig, epoch: int) -> float:
     the number after the last epoch's (the reference's schedule: e from 1 to 399, end 400)."""
     share = (epoch + config.cosine_from) / (config.epochs + config.cosine_from)
     return config.learning_rate / 2 * (1 + math.cos(math.pi * share))
+
+
+def _state_to_begin_with(run: TrainRun) -> TrainState | None:
+    if run.resume:
+        return read_resume_file(run.last)
+    if run.last.exists():
+        state = read_resume_file(run.last)
+        if state.loses_work:
+            raise BadInputError(
+                f"output {run.out} must be free of unfinished training, not in epoch {len(state.log) + 1} of "
+                f"{state.config.epochs}: go on with --resume, or remove {run.last}"
+            )
+    return None
 
 
 def _torch_device(device: Device) -> torch.device:
@@ -196,13 +211,14 @@ def _repeatable_convolutions() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _raw_gradients(model: nn.Module) -> Iterator[None]:
+    layers = [layer for layer in model.modules() if isinstance(layer, Adder2d | AdderLinear)]
+    before = [layer.rescales_in_backward for layer in layers]
     leave_gradients_raw(model)
     try:
         yield
     finally:
-        for layer in model.modules():
-            if isinstance(layer, Adder2d | AdderLinear):
-                layer.rescales_in_backward = True
+        for layer, rescales in zip(layers, before, strict=True):
+            layer.rescales_in_backward = rescales
 
 
 def _random_seed(*key: int) -> int:
@@ -232,7 +248,8 @@ class _Trainer:
         device: torch.device,
         processes: Processes,
     ) -> None:
-        self.config, self.model, self.device, self.processes = config, model, device, processes
+        self.config, self.dataset, self.model, self.device, self.processes = config, dataset, model, device, processes
+        self.data = dataset.training_digest()
         self.training, self.validation = split
         self.images = LabelledImages(dataset.x_train, dataset.y_train, device, config.workers)
         self.mean, self.std = (torch.from_numpy(each).float().to(device) for each in (dataset.mean, dataset.std))
@@ -312,37 +329,45 @@ class _Trainer:
         loss, right, count = self.processes.summed(sums).tolist()
         return loss / count, right / count
 
-    def state(self, at: _Position, log: list[EpochRecord]) -> dict[str, Any]:
+    def state(self, at: _Position, log: list[EpochRecord]) -> TrainState:
         """Everything that the rest of the run depends on."""
-        return {
-            "state_dict": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(),
-            "config": self.config.to_table(),
-            "log": [asdict(record) for record in log],
-            "step": at.step,
-            "sums": at.sums,
+        momenta = {
+            name: self.optimizer.state[parameter]["momentum_buffer"]
+            for name, parameter in self.model.named_parameters()
+            if self.optimizer.state.get(parameter, {}).get("momentum_buffer") is not None
         }
+        state_dict, scaler = self.model.state_dict(), self.scaler.state_dict()
+        return TrainState(state_dict, momenta, scaler, self.config, self.data, tuple(log), at.step, at.sums)
 
-    def restored(self, last: Path) -> tuple[_Position, list[EpochRecord]]:
-        """Take up the state in `last`; returns where it was, and its log."""
-        state = _read_resume_file(last)
-        differing = self.config.changes_from(changed(TrainConfig(), state["config"], str(last)))
+    def restore(self, state: TrainState, last: Path) -> tuple[_Position, list[EpochRecord]]:
+        """Take up what was read from `last`; returns where it was, and its log."""
+        differing = self.config.changes_from(state.config)
         if differing:
             changes = ", ".join(f"{name} {value} instead of {was}" for name, (value, was) in differing.items())
             raise BadInputError(f"resumed training must keep its configuration, not take {changes}: {last}")
+        if state.data != self.data:
+            raise BadInputError(
+                f"resumed training must keep its images and labels, not take others from {self.dataset.name}: {last}"
+            )
+        if not 0 <= state.step <= (len(self.starts) if len(state.log) < self.config.epochs else 0):
+            raise changed_entry("step", last)
+        if state.scaler.keys() != self.scaler.state_dict().keys():
+            raise changed_entry("scaler", last)
         try:
-            self.model.load_state_dict(state["state_dict"])
+            self.model.load_state_dict(state.state_dict)
         except RuntimeError as error:
             raise BadInputError(
                 f"resume file must match {type(self.model).__name__}, not another model: {last}"
             ) from error
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
-        log = [EpochRecord(**record) for record in state["log"]]
+        parameters = dict(self.model.named_parameters())
+        for name, momentum in state.momenta.items():
+            if name not in parameters or momentum.shape != parameters[name].shape:
+                raise changed_entry("momenta", last)
+            self.optimizer.state[parameters[name]]["momentum_buffer"] = momentum.to(parameters[name])
+        self.scaler.load_state_dict(state.scaler)
         # Sums over several processes were added up in the file, and are counted once.
-        sums = state["sums"].to(self.device) if self.processes.is_first else self.no_sums()
-        return _Position(len(log), state["step"], sums), log
+        sums = state.sums.to(self.device) if self.processes.is_first else self.no_sums()
+        return _Position(len(state.log), state.step, sums), list(state.log)
 
     def no_sums(self) -> Tensor:
         """Sums of no step."""
@@ -352,13 +377,13 @@ class _Trainer:
 class _Loop:
     """Epoch after epoch, with everything that is written, shown and watched on the way."""
 
-    def __init__(self, trainer: _Trainer, run: TrainRun) -> None:
+    def __init__(self, trainer: _Trainer, run: TrainRun, state: TrainState | None) -> None:
         self.trainer, self.run, self.config, self.processes = trainer, run, trainer.config, trainer.processes
         self.started = self.saved = self.drawn = time.monotonic()
         self.at = _Position(0, 0, trainer.no_sums())
         self.log: list[EpochRecord] = []
-        if run.resume:
-            self.at, self.log = trainer.restored(run.last)
+        if state is not None:
+            self.at, self.log = trainer.restore(state, run.last)
         self.processes.wait()  # until all have read what the first is about to replace
         if self.processes.is_first:
             for suffix in ("", ".last", ".csv", ".png"):
@@ -372,6 +397,8 @@ class _Loop:
             if self.run.tensorboard is not None and self.processes.is_first:
                 writer = stack.enter_context(open_tensorboard(self.run.tensorboard, len(self.log) + 1))
             self._save()  # fails here, not after an epoch, where the folder cannot be written to
+            if self.log:
+                self._write_log()  # whose last line a run killed after its resume file has not written
             advance = stack.enter_context(self._bar())
             while self.at.epoch < self.config.epochs:
                 if not self._epoch(advance):
@@ -392,14 +419,13 @@ class _Loop:
             trainer.step(at, parts)
             advance()
             if at.step % _STEPS_BETWEEN_CHECKS == 0:
-                self._require_finite_loss()
+                self._finite_sums()
             stop, save = self._due()
             if stop or save:
                 self._save()
             if stop:
                 return False
-        self._require_finite_loss()
-        loss, right, count = self.processes.summed(at.sums).tolist()
+        loss, right, count = self._finite_sums().tolist()
         number = at.epoch + 1
         validates = number % self.config.validate_every_epochs == 0 or number == self.config.epochs
         validation = trainer.validated() if validates else (None, None)
@@ -410,14 +436,15 @@ class _Loop:
             # On the CPU, so that no reader needs the device of training.
             save_checkpoint(self.run.out, {name: value.cpu() for name, value in trainer.model.state_dict().items()})
         self._save()
-        if self.processes.is_first:
-            write_log(self.run.out, self.log)
-            self._draw(at_once=number == self.config.epochs)
+        self._write_log()
         return True
 
-    def _draw(self, *, at_once: bool) -> None:
-        """Replace the curves, which take longer to draw than a short epoch to compute."""
-        if at_once or time.monotonic() - self.drawn >= _SECONDS_BETWEEN_DRAWINGS:
+    def _write_log(self) -> None:
+        """Replace the log and, at the end and now and then, its curves: they take longer than a short epoch."""
+        if not self.processes.is_first:
+            return
+        write_log(self.run.out, self.log)
+        if self.at.epoch == self.config.epochs or time.monotonic() - self.drawn >= _SECONDS_BETWEEN_DRAWINGS:
             write_curves(self.run.out, self.log)
             self.drawn = time.monotonic()
 
@@ -430,12 +457,11 @@ class _Loop:
 
     def _save(self) -> None:
         """Replace the resume file."""
-        self._require_finite_loss()
-        sums = self.processes.summed(self.at.sums)
+        sums = self._finite_sums()
         if self.processes.is_first:
             try:
                 at = _Position(self.at.epoch, self.at.step, sums)
-                save_checkpoint(self.run.last, self.trainer.state(at, self.log))
+                write_resume_file(self.run.last, self.trainer.state(at, self.log))
             except BadInputError as error:
                 if not self.run.last.exists():
                     raise
@@ -446,13 +472,16 @@ class _Loop:
             self.at.sums = sums if self.processes.is_first else self.trainer.no_sums()
         self.saved = time.monotonic()
 
-    def _require_finite_loss(self) -> None:
-        loss = float(self.at.sums[0])
+    def _finite_sums(self) -> Tensor:
+        """Sums over all processes, so that a loss gone wrong in one of them ends them all."""
+        sums = self.processes.summed(self.at.sums)
+        loss = float(sums[0])
         if not math.isfinite(loss):
             raise BadInputError(
                 f"training loss must be finite, not {loss} in epoch {self.at.epoch + 1}; lower the learning rate "
                 f"{self.config.learning_rate}"
             )
+        return sums
 
     def _best(self) -> EpochRecord | None:
         return best_epoch(self.log) if self.config.validation_every else self.log[-1]
@@ -484,11 +513,3 @@ def _sums(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
     """Loss, right answers and images as a tensor, which a GPU need not be waited for."""
     right = (logits.argmax(dim=1) == labels).sum()
     return torch.stack([loss.detach(), right, torch.full_like(right, len(labels))]).double()
-
-
-def _read_resume_file(last: Path) -> dict[str, Any]:
-    state = read_archive(last)
-    keys = {"state_dict", "optimizer", "scaler", "config", "log", "step", "sums"}
-    if not isinstance(state, dict) or not keys <= state.keys():
-        raise BadInputError(f"resume file must be one that training wrote, not another checkpoint: {last}")
-    return state

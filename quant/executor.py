@@ -25,6 +25,9 @@ def default_threads() -> int:
 class Executor:
     """Computes an integer network on uint8 images or on codes, equal to `quant.golden` in every element.
 
+    Once it has computed on several threads, a process forked from this one hangs: OpenMP's threads are not in the copy.
+    Worker processes must be started anew (multiprocessing's `spawn` or `forkserver`).
+
     Attributes:
         network: what it computes.
         threads: that share the images out; each takes one image at a time through the whole network, so that its

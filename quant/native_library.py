@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sysconfig
+import warnings
 from enum import IntEnum
 from pathlib import Path
 
@@ -26,13 +27,26 @@ class Capability(IntEnum):
     AVX512 = 2
 
 
-def load_library(package_file: str, name: str) -> ctypes.CDLL | None:
-    """The library `name` in the folder of a package, given its `__file__`; None where the installation has none.
-
-    `OSError` where the file is there and cannot be loaded.
-    """
+def find_library(package_file: str, name: str) -> ctypes.CDLL | None:
+    """The library `name` in the folder of a package, given its `__file__`; None where the installation has none, or
+    where the system lacks what it is linked to."""
     path = Path(package_file).with_name(name + str(sysconfig.get_config_var("EXT_SUFFIX")))
-    return ctypes.CDLL(str(path)) if path.is_file() else None
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError:
+        return None
+
+
+def load_library(package_file: str, name: str) -> ctypes.CDLL | None:
+    """What `find_library` finds, for who then computes with it; warns where that is nothing."""
+    library = find_library(package_file, name)
+    if library is None:
+        warnings.warn(
+            f"compiled kernels {name} should be installed, or computing takes ten times as long and more; "
+            "`hwadder doctor` says how",
+            stacklevel=2,
+        )
+    return library
 
 
 def capability(library: ctypes.CDLL) -> Capability:

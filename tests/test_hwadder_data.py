@@ -227,6 +227,10 @@ DAMAGES: list[tuple[Callable[[Path], object], str]] = [
         "image {root}/test/dog/0001.png must be of 6x4 pixels like the first, not 5x7",
     ),
     (
+        lambda root: Image.fromarray(np.full((4, 6), 1000, np.uint16)).save(root / "train" / "cat" / "0001.png"),
+        "image {root}/train/cat/0001.png must have at most 8 bits a channel, not the mode I;16",
+    ),
+    (
         lambda root: (root / "test").rename(root / "held_out"),
         "data folder {root} must hold train/<class>/ and test/<class>/ (or val/) with images, or the python batches of"
         " CIFAR, not held_out, train",

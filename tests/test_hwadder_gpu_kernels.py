@@ -84,6 +84,20 @@ def test_forward_is_the_sum_of_differences(gpu: Any, layer: Layer) -> None:
     assert relative_error(y, adder_reference(x, weight, grad, *layer.geometry).y) < 2e-6
 
 
+def test_the_error_of_long_sums_grows_no_faster_than_documented(gpu: Any) -> None:
+    """2,304 taps of an output, and as many outputs that read a pixel."""
+    bound = gpu.relative_error_bound(2304)
+    assert bound == pytest.approx(48 / 2**23)
+    layer = Layer((1, 256, 3, 4), 32, (3, 3))
+    x, weight, grad = layer.tensors()
+    y = gpu.adder2d_forward(x, weight, *layer.geometry, exact=True)
+    assert relative_error(y, adder_reference(x, weight, grad, *layer.geometry).y) < bound
+    layer = Layer((1, 32, 3, 3), 256, (3, 3), padding=(1, 1))
+    x, weight, grad = layer.tensors()
+    grad_x = gpu.adder2d_input_gradient(grad, x, weight, *layer.geometry)
+    assert relative_error(grad_x, adder_reference(x, weight, grad, *layer.geometry).grad_x) < bound
+
+
 @layers
 def test_gradients_are_the_papers(gpu: Any, layer: Layer) -> None:
     x, weight, grad = layer.tensors()

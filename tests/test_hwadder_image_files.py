@@ -85,6 +85,14 @@ def test_grey_models_get_grey_images(tmp_path: Path) -> None:
     assert (images.mean.tolist(), images.std.tolist()) == ([0.0], [1.0])
 
 
+def test_an_enormous_image_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = files_of(Image.new("L", (30, 20)), tmp_path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(BadInputError) as error:
+        files[:]
+    assert str(error.value) == f"image {tmp_path / 'image.png'} must be of at most 200 pixels, not larger"
+
+
 def test_images_that_cannot_be_taken_are_named(tmp_path: Path) -> None:
     write_folder(tmp_path)
     with pytest.raises(BadInputError) as error:

@@ -266,6 +266,18 @@ def test_bad_arguments_and_inputs_are_named() -> None:
     with pytest.raises(BadInputError) as error:
         Adder2d(1, 1, 1, dilation=0)
     assert str(error.value) == "dilation must be an integer of at least 1 or a pair of them, not 0"
+    with pytest.raises(BadInputError) as error:
+        Adder2d(1, 1, 3.0)  # type: ignore[arg-type]
+    assert str(error.value) == "kernel_size must be an integer of at least 1 or a pair of them, not 3.0"
+    with pytest.raises(BadInputError) as error:
+        Adder2d(2, 0, 3)
+    assert str(error.value) == "out_channels must be an integer of at least 1, not 0"
+    with pytest.raises(BadInputError) as error:
+        Adder2d(2, 2, 3, groups=0)
+    assert str(error.value) == "groups must be an integer of at least 1, not 0"
+    with pytest.raises(BadInputError) as error:
+        AdderLinear(2.0, 1)  # type: ignore[arg-type]
+    assert str(error.value) == "in_features must be an integer of at least 1, not 2.0"
     layer = "Adder2d(2, 1, kernel_size=(3, 3), stride=(1, 1))"
     with pytest.raises(BadInputError) as error:
         Adder2d(2, 1, 3)(torch.zeros(1, 3, 4, 4))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,10 @@ from hwadder.arithmetic import Arithmetic
 from hwadder.bridge import to_float_network
 from hwadder.layers import Adder2d, AdderLinear
 from hwadder.models import (
+    MODEL_NAMES,
     ResNet,
     VggSmall,
-    adders_without_batch_norm,
+    adders_without_norm,
     build_model,
     input_shape,
     shipped_weights,
@@ -46,7 +46,7 @@ def test_lenet5_has_the_published_taps_and_only_adders() -> None:
     model = build_model("lenet5")
     assert adder_taps(model) == 416_520
     assert not [module for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
-    assert adders_without_batch_norm(model) == ()
+    assert adders_without_norm(model) == ()
 
 
 @pytest.mark.parametrize(("name", "entries", "taps"), [("resnet20", 132, 40_370_176), ("resnet32", 204, 68_681_728)])
@@ -54,7 +54,7 @@ def test_resnets_have_the_references_entries_and_taps(name: str, entries: int, t
     model = build_model(name)
     assert len(model.state_dict()) == entries
     assert adder_taps(model) == taps
-    assert adders_without_batch_norm(model) == ()
+    assert adders_without_norm(model) == ()
 
 
 def test_vgg_small_has_the_widths_of_lq_nets_and_its_taps_are_counted_by_hand() -> None:
@@ -64,7 +64,7 @@ def test_vgg_small_has_the_widths_of_lq_nets_and_its_taps_are_counted_by_hand() 
     # Channels in and out, 3x3 taps, positions of a layer.
     by_hand = ((128, 128, 32), (128, 256, 16), (256, 256, 16), (256, 512, 8), (512, 512, 8))
     assert adder_taps(model) == sum(inputs * outputs * 9 * side**2 for inputs, outputs, side in by_hand)
-    assert adders_without_batch_norm(model) == ()
+    assert adders_without_norm(model) == ()
 
 
 @pytest.mark.parametrize("name", ["lenet5", "resnet20", "resnet32", "vgg-small"])
@@ -169,17 +169,26 @@ def test_a_users_model_is_found_from_the_current_folder(tmp_path: Path, monkeypa
         assert str(error.value) == message
 
 
-def test_adders_without_batch_norm_are_named() -> None:
+def test_adders_without_norm_are_named() -> None:
     model = nn.Sequential(
-        Adder2d(1, 2, 1), nn.BatchNorm2d(2), Adder2d(2, 3, 1), nn.ReLU(), nn.Flatten(), AdderLinear(3, 2)
+        *(Adder2d(1, 2, 1), nn.BatchNorm2d(2), Adder2d(2, 3, 1), nn.ReLU(), nn.Flatten(), AdderLinear(3, 4)),
+        *(nn.Unflatten(1, (2, 2)), nn.LayerNorm(2), nn.Flatten(), AdderLinear(4, 2)),
     )
     vars(model)["input_shape"] = (1, 1, 1)
-    message = "^adder layers should be followed by batch norm, or training stays at chance: 2, 5$"
-    with pytest.warns(UserWarning, match=message):
-        assert adders_without_batch_norm(model) == ("2", "5")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert adders_without_batch_norm(build_model("lenet5")) == ()
+    message = "^adder layers should be followed by batch or layer norm, or training stays at chance: 2, 9$"
+    for device in ("cpu", "meta"):
+        with pytest.warns(UserWarning, match=message):
+            assert adders_without_norm(model.to(device)) == ("2", "9")
+
+
+DEITS = [f"deit-tiny{variant}" for variant in ("-mnist", "-linear", "-attention", "-inner", "-mnist-linear")]
+
+
+@pytest.mark.parametrize("name", [*MODEL_NAMES, *DEITS])
+def test_shipped_models_have_a_norm_behind_every_adder(name: str) -> None:
+    with torch.device("meta"):
+        model = build_model(name)
+    assert adders_without_norm(model) == ()
 
 
 def test_shipped_weights_exist_and_unknown_ones_are_named() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import functools
 import math
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from training_runs import SHORT, Small, bars, quietly
 from hwadder.accuracy import float_logits, label_ranks
 from hwadder.checkpoint import read_state_dict
 from hwadder.data import every_nth_of_class, load_dataset
+from hwadder.distributed import Processes
 from hwadder.layers import Adder2d
 from hwadder.models import build_model
 from hwadder.train_config import FloatFormat, TrainConfig, changed, recipe
@@ -107,7 +109,18 @@ STILL = TrainConfig(
 )
 
 
-@pytest.mark.filterwarnings("ignore:adder layers should be followed by batch norm")
+def test_a_compiled_model_trains_as_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The compiler's front alone: behind it, dropout would draw other numbers.
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
+    logs = []
+    for compiles in (False, True):
+        config = dataclasses.replace(SHORT, epochs=2, compile_model=compiles)
+        logs.append(train(config, bars(), Small(), quietly(tmp_path / f"{compiles}.pt")).log)
+    for one, other in zip(*logs, strict=True):
+        assert dataclasses.asdict(other) == pytest.approx(dataclasses.asdict(one), rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:adder layers should be followed by batch or layer norm")
 def test_one_step_is_that_of_the_formulas(tmp_path: Path) -> None:
     data, model = bars(), Double()
     held_out = every_nth_of_class(data.y_train, 4)
@@ -128,7 +141,7 @@ def test_one_step_is_that_of_the_formulas(tmp_path: Path) -> None:
     torch.testing.assert_close(model.conv.adder.detach(), w - 0.05 * gradient, rtol=0, atol=1e-12)
 
 
-@pytest.mark.filterwarnings("ignore:adder layers should be followed by batch norm")
+@pytest.mark.filterwarnings("ignore:adder layers should be followed by batch or layer norm")
 @pytest.mark.parametrize("passes", [2, 4])
 def test_passes_add_up_to_one_large_batch(passes: int, tmp_path: Path) -> None:
     data, models = bars(32), (Double(), Double())  # 24 images to train on, in batches of 9, 9 and 6
@@ -145,9 +158,11 @@ def test_passes_add_up_to_one_large_batch(passes: int, tmp_path: Path) -> None:
 
 
 def test_training_gives_the_layers_back_as_they_were(tmp_path: Path) -> None:
-    model = Small()
-    train(dataclasses.replace(SHORT, epochs=1), bars(), model, quietly(tmp_path / "a.pt"))
-    assert model.conv.rescales_in_backward
+    for before in (True, False):
+        model = Small()
+        model.conv.rescales_in_backward = before
+        train(dataclasses.replace(SHORT, epochs=1), bars(), model, quietly(tmp_path / "a.pt"))
+        assert model.conv.rescales_in_backward is before
 
 
 @pytest.mark.parametrize("precision", [FloatFormat.BF16, FloatFormat.FP16])
@@ -193,6 +208,13 @@ def test_a_loss_that_is_not_finite_stops_with_a_sentence(tmp_path: Path) -> None
         train(SHORT, bars(), model, quietly(tmp_path / "a.pt"))
     assert str(error.value) == "training loss must be finite, not nan in epoch 1; lower the learning rate 0.05"
     assert not (tmp_path / "a.pt").exists()
+
+
+def test_a_loss_gone_wrong_in_one_process_ends_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process has a good loss; what is summed over all processes has not."""
+    monkeypatch.setattr(Processes, "summed", lambda _self, values: values + math.inf)
+    with pytest.raises(BadInputError, match=r"^training loss must be finite, not inf in epoch 1; "):
+        train(SHORT, bars(), Small(), quietly(tmp_path / "a.pt"))
 
 
 def test_data_that_do_not_fit_are_named_before_any_work(tmp_path: Path) -> None:
@@ -281,7 +303,7 @@ def test_cuda_where_there_is_none_is_named(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_an_adder_layer_without_batch_norm_is_warned_of(tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match="^adder layers should be followed by batch norm, .*: conv$"):
+    with pytest.warns(UserWarning, match="^adder layers should be followed by batch or layer norm, .*: conv$"):
         train(STILL, bars(), Double(), quietly(tmp_path / "a.pt"))
 
 

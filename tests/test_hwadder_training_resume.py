@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import math
 import multiprocessing
 import random
 import time
@@ -17,6 +18,7 @@ from training_runs import SHORT, Small, bars, quietly, train_bars
 from hwadder.checkpoint import read_archive
 from hwadder.train_config import FloatFormat
 from hwadder.training import train
+from hwadder.training_log import EpochRecord
 from quant.errors import BadInputError
 
 SUFFIXES = ("", ".csv", ".last", ".png")
@@ -31,9 +33,7 @@ def assert_same_results(one: Path, other: Path) -> None:
         assert files[0].read_bytes() == files[1].read_bytes()
     # Pickling one string twice or once gives other bytes, so the resume files are compared by what they hold.
     states = [read_archive(out.with_name(out.name + ".last")) for out in (one, other)]
-    momenta = [state.pop("optimizer")["state"] for state in states]
-    torch.testing.assert_close(momenta[0], momenta[1], rtol=0, atol=0)
-    for key in ("state_dict", "sums"):
+    for key in ("state_dict", "momenta", "sums"):
         torch.testing.assert_close(states[0].pop(key), states[1].pop(key), rtol=0, atol=0)
     assert states[0] == states[1]
 
@@ -131,3 +131,97 @@ def test_resume_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
     with pytest.raises(BadInputError) as error:
         train(SHORT, bars(), Small(), quietly(out, resume=True))
     assert str(error.value) == f"resume file must be one that training wrote, not another checkpoint: {last}"
+
+
+def test_an_unfinished_run_is_not_replaced_and_a_finished_one_is(tmp_path: Path) -> None:
+    out, last = tmp_path / "a.pt", tmp_path / "a.pt.last"
+    train(SHORT, bars(), Small(), quietly(out, stop_after_steps=1))
+    before = last.read_bytes()
+    with pytest.raises(BadInputError) as error:
+        train(SHORT, bars(), Small(), quietly(out))
+    assert str(error.value) == (
+        f"output {out} must be free of unfinished training, not in epoch 1 of 4: go on with --resume, or remove {last}"
+    )
+    assert last.read_bytes() == before
+    train(SHORT, bars(), Small(), quietly(out, resume=True))
+    assert train(dataclasses.replace(SHORT, seed=1), bars(), Small(), quietly(out)).finished
+
+
+def test_a_run_that_failed_in_its_first_step_is_replaced(tmp_path: Path) -> None:
+    broken = Small()
+    broken.fc.weight.data.fill_(math.nan)
+    with pytest.raises(BadInputError):
+        train(SHORT, bars(), broken, quietly(tmp_path / "a.pt"))
+    assert (tmp_path / "a.pt.last").exists()
+    assert train(SHORT, bars(), Small(), quietly(tmp_path / "a.pt")).finished
+
+
+def test_other_images_or_labels_are_refused(tmp_path: Path) -> None:
+    out, data = tmp_path / "a.pt", bars()
+    train(SHORT, data, Small(), quietly(out, stop_after_steps=1))
+    for other in (
+        dataclasses.replace(data, x_train=255 - data.x_train[:]),
+        dataclasses.replace(data, y_train=1 - data.y_train),
+    ):
+        with pytest.raises(BadInputError) as error:
+            train(SHORT, other, Small(), quietly(out, resume=True))
+        assert str(error.value) == (
+            f"resumed training must keep its images and labels, not take others from bars: {out}.last"
+        )
+    # The test split has no part in training.
+    other = dataclasses.replace(data, x_test=255 - data.x_test[:])
+    assert train(SHORT, other, Small(), quietly(out, resume=True)).finished
+
+
+@pytest.mark.parametrize("epoch", [2, 4])
+def test_a_run_killed_between_its_resume_file_and_its_log_completes_the_log(
+    epoch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, killed = tmp_path / "whole" / "a.pt", tmp_path / "killed" / "a.pt"
+    train(SHORT, bars(), Small(), quietly(whole))
+
+    def interrupt(_out: Path, log: list[EpochRecord]) -> None:
+        if len(log) == epoch:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hwadder.training.write_log", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(SHORT, bars(), Small(), quietly(killed))
+    train(SHORT, bars(), Small(), quietly(killed, resume=True))
+    assert_same_results(whole, killed)
+
+
+RECORD = dataclasses.asdict(EpochRecord(1, 0.05, 0.7, 0.5, 0.7, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("state_dict", {"conv.adder": 1}),
+        ("momenta", [1]),
+        ("momenta", {"conv.adder": torch.zeros(2)}),
+        ("momenta", {"other": torch.zeros(2)}),
+        ("scaler", {"scale": 1.0}),
+        ("scaler", {"scale": "x"}),
+        ("config", []),
+        ("data", 3),
+        ("log", [{}]),
+        ("log", [RECORD | {"epoch": 2}]),
+        ("log", [RECORD | {"train_loss": "x"}]),
+        ("log", [RECORD | {"validation_loss": None}]),
+        ("log", [RECORD | {"epoch": epoch} for epoch in range(1, 6)]),
+        ("step", "x"),
+        ("step", -1),
+        ("step", 10**9),
+        ("sums", 3),
+        ("sums", torch.zeros(2)),
+    ],
+)
+def test_a_resume_file_of_other_contents_is_named(name: str, value: object, tmp_path: Path) -> None:
+    out, last = tmp_path / "a.pt", tmp_path / "a.pt.last"
+    train(SHORT, bars(), Small(), quietly(out, stop_after_steps=1))
+    torch.save(read_archive(last) | {name: value}, last)
+    with pytest.raises(BadInputError) as error:
+        train(SHORT, bars(), Small(), quietly(out, resume=True))
+    assert str(error.value) == f"resume file must be as training wrote it, not with another {name}: {last}"

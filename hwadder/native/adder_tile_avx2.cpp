@@ -2,7 +2,7 @@
 #include "adder_tile.h"
 
 #ifdef HAS_X86_TILES
-#pragma GCC target("arch=x86-64-v3")
+#pragma GCC target("avx2,fma")
 #include <immintrin.h>
 
 namespace {

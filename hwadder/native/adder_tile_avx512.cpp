@@ -3,7 +3,7 @@
 #include "adder_tile.h"
 
 #ifdef HAS_X86_TILES
-#pragma GCC target("arch=x86-64-v4,prefer-vector-width=256")
+#pragma GCC target("avx2,fma,avx512f,avx512bw,avx512cd,avx512dq,avx512vl,prefer-vector-width=256")
 #include <immintrin.h>
 
 namespace {

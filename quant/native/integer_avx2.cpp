@@ -1,8 +1,8 @@
-// The variant for CPUs with AVX2 (x86-64-v3).
+// The variant for CPUs with AVX2 and FMA.
 #include "capability.h"
 
 #ifdef X86_VARIANTS
-#pragma GCC target("arch=x86-64-v3")
+#pragma GCC target("avx2,fma")
 
 #include <immintrin.h>
 

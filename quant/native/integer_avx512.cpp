@@ -1,8 +1,8 @@
-// The variant for CPUs with AVX-512 (x86-64-v4).
+// The variant for CPUs with AVX-512 F, BW, CD, DQ and VL.
 #include "capability.h"
 
 #ifdef X86_VARIANTS
-#pragma GCC target("arch=x86-64-v4,prefer-vector-width=256")
+#pragma GCC target("avx2,fma,avx512f,avx512bw,avx512cd,avx512dq,avx512vl,prefer-vector-width=256")
 
 #include <immintrin.h>
 
