@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from energy.accelerator import AcceleratorLayer, AcceleratorReport, Lanes, LevelEnergy, Memory
-from energy.memory import NOTHING, EnergyRange, Level, total
+from energy.memory import NOTHING, SOURCE_BITS, EnergyRange, Level, total
 from energy.precision import meaning
 from energy.quantity import capacity_text, energy_text, own_unit, range_text, ratio_text
 from energy.report import COUNTED, RATIO, EnergyReport
@@ -120,17 +120,24 @@ def _dominance(report: AcceleratorReport) -> str:
         )
     if adder.memory.low_pj > adder.operations.high_pj:
         text += " Memory dominates: what is saved there counts for more than which lanes compute."
-    if not report.has_gates:
+    if not report.counts.images:
         return text
-    gated = report.energy(Lanes.ADDER, gated=True)
     layers = [layer for layer in report.counts.layers if layer.kind is Kind.ADDER]
-    busy = sum(layer.busy_taps for layer in layers)
-    effective = sum((layer.effective_taps or Fraction(0) for layer in layers), Fraction(0))
+    busy = max(sum(layer.busy_taps for layer in layers), 1)
+    effective = sum((layer.effective_taps or Fraction(0) for layer in layers), Fraction(0)) / busy
+    active = sum((layer.active_taps or Fraction(0) for layer in layers), Fraction(0)) / busy
+    text += (
+        f" On {report.counts.images} images {float(100 * active):.1f} % of the adder layers' taps have an activation "
+        f"other than 0, {float(100 * effective):.1f} % a weight other than 0 as well."
+    )
+    if not report.has_gates:
+        return text + " No zero is gated: these lanes take differences, and a difference with 0 is the other operand."
+    gated = report.energy(Lanes.ADDER, gated=True)
     return text + (
-        f" On {report.counts.images} images {float(100 * effective / max(busy, 1)):.1f} % of the adder layers' taps "
-        f"have both operands other than 0; ideal gates for the others bring operations from "
+        f" Ideal gates for the other taps bring the adders' operations from "
         f"{energy_text(adder.operations.low_pj)} to {energy_text(gated.operations.low_pj)}, all "
-        f"levels together to {_percents(gated.total, adder.total)} of what they were."
+        f"levels together to {_percents(gated.total, adder.total)} of what they were. A multiplier is gated where the "
+        "activation is 0: the zeros among the weights are the adder network's, not those of a CNN."
     )
 
 
@@ -210,7 +217,7 @@ def _basis_text(report: AcceleratorReport, memory: Memory) -> str:
     basis = report.basis(memory)
     if basis is None:
         return "no price"
-    width = "" if memory.width_bits == 64 else ", width in proportion"
+    width = "" if memory.width_bits == SOURCE_BITS else ", width in proportion"
     scaled = ", scaled as logic" if report.is_scaled else ""
     return f"{basis}{width}{scaled}"
 

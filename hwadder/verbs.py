@@ -6,6 +6,7 @@ import enum
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
@@ -45,7 +46,7 @@ from quant.quantization_report import report as quantization_report
 from quant.quantizer import QuantizerOptions
 from quant.quantizer import quantize as quantize_network
 from rtl.architecture import Architecture, Counters, MemoryStyle
-from rtl.counters import predict_counters
+from rtl.counters import count_active_taps, predict_counters
 from rtl.design import INDEX_FILE, Design, load_design
 from rtl.driver import LayerCounts
 from rtl.fitting import program_for
@@ -301,11 +302,13 @@ class Profile:
         program: of the network, with the accelerator's parameters.
         images: how many; the counts below are their sum.
         counts: of each layer of the program.
+        active_taps: of each layer, taps whose activation is not 0; 0 for all but adder layers.
     """
 
     program: Program
     images: int
     counts: tuple[LayerCounts, ...]
+    active_taps: tuple[int, ...]
 
 
 def profile(
@@ -320,12 +323,14 @@ def profile(
     program = compile_network(network, architecture or Architecture())
     pictures = first_test_images(_loaded(data, network.input.shape), images)
     sums: list[LayerCounts] = []
+    active = [0] * len(program.layers)
     for index in range(images):
         tensors = trace(network, encode(network, pictures[index : index + 1]))
         counts = predict_counters(program, network, tensors)
         sums = [each + other for each, other in zip(sums, counts, strict=True)] if sums else counts
+        active = list(map(add, active, count_active_taps(program, network, tensors)))
         progress(index + 1, images)
-    return Profile(program, images, tuple(sums))
+    return Profile(program, images, tuple(sums), tuple(active))
 
 
 def simulate(
@@ -494,7 +499,7 @@ def _on_accelerator(path: Path, mapping: OnAccelerator, progress: Counter) -> Ac
         return count_accelerator(network, mapping.architecture)
     architecture = replace(mapping.architecture, counters=Counters.FULL)
     result = profile(path, mapping.data, mapping.images, architecture, progress)
-    return accelerator_counts(network, result.program, result.counts, result.images)
+    return accelerator_counts(network, result.program, result.counts, result.active_taps, result.images)
 
 
 def gate_energy(
