@@ -22,11 +22,12 @@ from energy.memory import (
     Level,
     dram_price,
     register_price,
+    sram_is_scaled,
     sram_price,
     total,
 )
 from energy.precision import Precision, price_of
-from energy.technology import NumberFormat, PricedOperation, TechnologyTable
+from energy.technology import TechnologyTable
 from quant.float_network import Kind
 
 
@@ -222,11 +223,6 @@ class AcceleratorReport:
         low = sram_price(self.table, macro_bytes, bits)
         return None if high is None or low is None else EnergyRange(low.energy_pj, high.energy_pj)
 
-    @property
-    def is_scaled(self) -> bool:
-        """Whether the table's SRAM is scaled to another node."""
-        return any(row.scaling != 1 for row in self.table.rows(PricedOperation.SRAM_ACCESS, NumberFormat.WORD))
-
     def basis(self, memory: Memory) -> Basis | None:
         """How the price of an SRAM follows from the table."""
         price = sram_price(self.table, memory.capacity_bytes, memory.width_bits)
@@ -278,6 +274,7 @@ class AcceleratorReport:
             "width_bits": memory.width_bits,
             "capacity_bytes": float(memory.capacity_bytes),
             "basis": None if basis is None else str(basis),
+            "scaled": basis is not None and sram_is_scaled(self.table),
         }
 
     def _layer_json(self, layer: AcceleratorLayer) -> dict[str, object]:

@@ -90,6 +90,11 @@ def sram_price(table: TechnologyTable, capacity_bytes: Fraction | int, width_bit
     return AccessPrice(Fraction(capacity_bytes), width_bits, energy_pj * Fraction(width_bits, SOURCE_BITS), basis)
 
 
+def sram_is_scaled(table: TechnologyTable) -> bool:
+    """Whether its prices are another node's, by a fit of logic (`energy.scaling`)."""
+    return any(row.scaling != 1 for row in table.rows(PricedOperation.SRAM_ACCESS, NumberFormat.WORD))
+
+
 def _of_capacity(points: list[tuple[int, Fraction]], capacity: Fraction) -> tuple[Fraction, Basis]:
     printed = dict(points).get(int(capacity)) if capacity.denominator == 1 else None
     if printed is not None:
@@ -120,7 +125,8 @@ def register_price(table: TechnologyTable, width_bits: int) -> Fraction | None:
 
 
 class Reuse(enum.StrEnum):
-    """The two ends between which any mapping lies."""
+    """The two ends of a mapping that runs layers one after the other, keeps sums beside the taps that make them, and
+    stores results at the operands' width; fused layers move less, sums that leave the array more."""
 
     ONCE = "each tensor once"
     """Each activation, weight and result of each layer is moved once."""

@@ -218,6 +218,16 @@ def test_scaled_memory_is_marked() -> None:
     )
     text = shown(energy)
     assert "interpolated, width in proportion, scaled as logic" in text
+    assert "SRAM of 8 KB, scaled as logic" in text
+    assert "DRAM, scaled" not in text
+    assert "scaled as logic" not in shown(energy_report())
+    content = json.loads(json.dumps(energy.to_json()))
+    validator("energy-report").validate(content)
+    assert [each["sram_scaled"] for each in content["memory_bounds"]] == [True, True]
+    assert [each["scaled"] for each in content["accelerator"]["memories"]] == [True, True, False]
+    plain = json.loads(json.dumps(energy_report().to_json()))
+    assert not any(each["sram_scaled"] for each in plain["memory_bounds"])
+    assert not any(each["scaled"] for each in plain["accelerator"]["memories"])
     assert "Scaled to HP7, 0.7 V by the energy fits of Stillmaker and Baas 2017" in text
     assert "doi:10.1016/j.vlsi.2017.02.002" in text
     assert "as printed, scaled by 0.0684" in energy_document(energy).html()
