@@ -25,7 +25,7 @@ _MODEL = ("input_shape", "classes")
 _REPORT = ("precision", *PRICING_NAMES, "html", "markdown", "csv")
 _IMAGES = ("data", "images")
 
-_TAKEN = {
+TAKEN = {
     EnergyMode.GATES: ("gates", *GATE_NAMES, *_IMAGES, *ARCHITECTURE_NAMES),
     EnergyMode.PUBLISHED: ("published",),
     EnergyMode.LIST_UNKNOWN: ("list_unknown", *_MODEL),
@@ -43,10 +43,10 @@ def chosen_mode(given: Mapping[str, str]) -> EnergyMode:
     spelled = given.values()
     mode = next((mode for mode in EnergyMode if mode.value in spelled), EnergyMode.ARITHMETIC)
     for name, option in given.items():
-        if name in (*_TAKEN[mode], "as_json"):
+        if name in (*TAKEN[mode], "as_json"):
             continue
         if mode is EnergyMode.ARITHMETIC:
-            takers = " or ".join(each.value for each, taken in _TAKEN.items() if name in taken)
+            takers = " or ".join(each.value for each, taken in TAKEN.items() if name in taken)
             raise BadInputError(f"option {option} must be given with {takers}, not alone")
         raise BadInputError(f"option {option} must be left out with {mode.value}, not given")
     if mode is EnergyMode.ACCELERATOR and "images" in given and "data" not in given:

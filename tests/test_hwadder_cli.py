@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import torch
@@ -20,6 +21,7 @@ from tiny_user import MODEL, VALUES_PER_IMAGE, write_user_folder
 
 from energy.technology import TABLES
 from hwadder.cli import main
+from hwadder.energy_modes import TAKEN
 from hwadder.train_config import settings
 from quant import network_file
 from quant.errors import BadInputError
@@ -306,6 +308,11 @@ def test_an_unknown_precision() -> None:
 )
 def test_energy_that_cannot_be_priced(options: tuple[str, ...], message: str) -> None:
     fails(2, message, "energy", *options)
+
+
+def test_every_option_of_energy_has_its_mode() -> None:
+    options = {each.name for each in main.commands["energy"].params if isinstance(each, click.Option)}
+    assert options - {"as_json"} == {name for taken in TAKEN.values() for name in taken}
 
 
 @pytest.mark.usefixtures("folder")
