@@ -1,7 +1,9 @@
 """Energy of an accelerator by level, from counts that whoever knows the accelerator hands over as plain data.
 
-The adder array stands beside the same array with multipliers in its lanes, and each beside itself with ideal gates,
-which let a tap of an adder layer cost nothing where one of its operands is 0. No gate saves an access.
+The adder array stands beside the same array with multipliers in its lanes, and each beside itself with ideal gates in
+its adder layers. Of lanes that take minima they let a tap cost nothing where one of its operands is 0. Of multipliers
+they let it where the activation is: which weights are 0 in a CNN of the same shape is not known. A difference with 0
+is the other operand, so lanes that take differences have no gates. No gate saves an access.
 """
 
 from __future__ import annotations
@@ -12,13 +14,21 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from energy.counts import Operation, OperationCount, Role
-from energy.memory import NOTHING, Basis, EnergyRange, Level, dram_price, register_price, sram_price, total
+from energy.memory import (
+    NOTHING,
+    SOURCE_BITS,
+    Basis,
+    EnergyRange,
+    Level,
+    dram_price,
+    register_price,
+    sram_is_scaled,
+    sram_price,
+    total,
+)
 from energy.precision import Precision, price_of
-from energy.technology import NumberFormat, PricedOperation, TechnologyTable
+from energy.technology import TechnologyTable
 from quant.float_network import Kind
-
-_MACRO_BITS = 64
-"""Width of the arrays that a wide memory is cut into for the low end of its range: that of the priced access."""
 
 
 class Lanes(enum.StrEnum):
@@ -68,7 +78,7 @@ class Work:
 
     Attributes:
         taps: operations of the lanes, as many as a tap of the layer has.
-        others: operations beside them.
+        others: operations beside them, which no gate saves.
         traffic: accesses to memories and registers.
     """
 
@@ -84,6 +94,7 @@ class AcceleratorLayer:
     Attributes:
         busy_taps: taps in the lanes of the adder array.
         effective_taps: of these, those with both operands other than 0, a mean over images; None where not counted.
+        active_taps: those of an adder layer with an activation other than 0, likewise; None of other layers.
     """
 
     name: str
@@ -91,13 +102,12 @@ class AcceleratorLayer:
     work: dict[Lanes, Work]
     busy_taps: int = 0
     effective_taps: Fraction | None = None
+    active_taps: Fraction | None = None
 
-    @property
-    def open_share(self) -> Fraction:
+    def open_share(self, lanes: Lanes) -> Fraction:
         """The part of the taps that ideal gates let through; gates are in adder layers alone."""
-        if self.kind is not Kind.ADDER or self.effective_taps is None:
-            return Fraction(1)
-        return self.effective_taps / self.busy_taps
+        taps = self.effective_taps if lanes is Lanes.ADDER else self.active_taps
+        return Fraction(1) if self.kind is not Kind.ADDER or taps is None else taps / self.busy_taps
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +117,7 @@ class AcceleratorCounts:
     Attributes:
         design: what the accelerator is, in words.
         images: over how many images the effective taps are a mean; 0 where they are not counted.
+        takes_minima: whether an adder's lane takes a minimum, which is 0 where an operand is; else a difference.
         loading: what loading the program's memories from DRAM takes, once and not in any layer.
     """
 
@@ -115,6 +126,7 @@ class AcceleratorCounts:
     memories: tuple[Memory, ...]
     layers: tuple[AcceleratorLayer, ...]
     loading: tuple[Traffic, ...] = ()
+    takes_minima: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +180,13 @@ class AcceleratorReport:
 
     @property
     def has_gates(self) -> bool:
-        """Whether the effective taps were counted."""
-        return self.counts.images > 0
+        """Whether gates can be there, and the effective taps were counted."""
+        return self.counts.takes_minima and self.counts.images > 0
 
     def layer_energy(self, layer: AcceleratorLayer, lanes: Lanes, *, gated: bool = False) -> LevelEnergy:
         """Energy of one layer by level."""
         work = layer.work[lanes]
-        share = layer.open_share if gated else Fraction(1)
+        share = layer.open_share(lanes) if gated else Fraction(1)
         operations_pj = share * self._operations_pj(work.taps) + self._operations_pj(work.others)
         return LevelEnergy(
             EnergyRange(operations_pj, operations_pj),
@@ -207,14 +219,9 @@ class AcceleratorReport:
 
     def _sram_range(self, memory: Memory, bits: int) -> EnergyRange | None:
         high = sram_price(self.table, memory.capacity_bytes, bits)
-        macro_bytes = Fraction(memory.depth * min(memory.width_bits, _MACRO_BITS), 8)
+        macro_bytes = Fraction(memory.depth * min(memory.width_bits, SOURCE_BITS), 8)
         low = sram_price(self.table, macro_bytes, bits)
         return None if high is None or low is None else EnergyRange(low.energy_pj, high.energy_pj)
-
-    @property
-    def is_scaled(self) -> bool:
-        """Whether the table's SRAM is scaled to another node."""
-        return any(row.scaling != 1 for row in self.table.rows(PricedOperation.SRAM_ACCESS, NumberFormat.WORD))
 
     def basis(self, memory: Memory) -> Basis | None:
         """How the price of an SRAM follows from the table."""
@@ -254,7 +261,7 @@ class AcceleratorReport:
 
     @property
     def states(self) -> tuple[tuple[str, bool], ...]:
-        """Without gates, and with them where the effective taps were counted."""
+        """Without gates, and with them where there are any."""
         return (("ungated", False), ("gated", True)) if self.has_gates else (("ungated", False),)
 
     def _memory_json(self, memory: Memory) -> dict[str, object]:
@@ -267,6 +274,7 @@ class AcceleratorReport:
             "width_bits": memory.width_bits,
             "capacity_bytes": float(memory.capacity_bytes),
             "basis": None if basis is None else str(basis),
+            "scaled": basis is not None and sram_is_scaled(self.table),
         }
 
     def _layer_json(self, layer: AcceleratorLayer) -> dict[str, object]:
@@ -275,6 +283,7 @@ class AcceleratorReport:
             "kind": None if layer.kind is None else str(layer.kind),
             "busy_taps": layer.busy_taps,
             "effective_taps": None if layer.effective_taps is None else float(layer.effective_taps),
+            "active_taps": None if layer.active_taps is None else float(layer.active_taps),
             **{str(lanes): self._work_json(layer, lanes) for lanes in Lanes},
         }
 

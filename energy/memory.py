@@ -13,6 +13,9 @@ from energy.precision import FORMATS, Precision
 from energy.quantity import capacity_text
 from energy.technology import NumberFormat, Price, PricedOperation, TechnologyTable
 
+SOURCE_BITS = 64
+"""Width of the accesses that the sources price."""
+
 
 class Level(enum.StrEnum):
     """Where energy is spent."""
@@ -62,7 +65,7 @@ def total(ranges: Iterable[EnergyRange]) -> EnergyRange:
 class AccessPrice:
     """Energy of one access of `width_bits` to an SRAM of `capacity_bytes`.
 
-    The sources price accesses of 64 bits; other widths are in proportion.
+    Widths other than `SOURCE_BITS` are in proportion.
     """
 
     capacity_bytes: Fraction
@@ -70,17 +73,9 @@ class AccessPrice:
     energy_pj: Fraction
     basis: Basis
 
-    @property
-    def is_proportional(self) -> bool:
-        """Whether the width is not the source's."""
-        return self.width_bits != _SOURCE_BITS
-
-
-_SOURCE_BITS = 64
-
 
 def _memory_rows(table: TechnologyTable, operation: PricedOperation) -> tuple[Price, ...]:
-    rows = [row for row in table.rows(operation, NumberFormat.WORD) if row.width_bits == _SOURCE_BITS]
+    rows = [row for row in table.rows(operation, NumberFormat.WORD) if row.width_bits == SOURCE_BITS]
     return tuple(sorted(rows, key=lambda row: row.capacity_bytes or 0))
 
 
@@ -92,7 +87,12 @@ def sram_price(table: TechnologyTable, capacity_bytes: Fraction | int, width_bit
     energy_pj, basis = _of_capacity(
         [(row.capacity_bytes or 0, row.energy_pj) for row in rows], Fraction(capacity_bytes)
     )
-    return AccessPrice(Fraction(capacity_bytes), width_bits, energy_pj * Fraction(width_bits, _SOURCE_BITS), basis)
+    return AccessPrice(Fraction(capacity_bytes), width_bits, energy_pj * Fraction(width_bits, SOURCE_BITS), basis)
+
+
+def sram_is_scaled(table: TechnologyTable) -> bool:
+    """Whether its prices are another node's, by a fit of logic (`energy.scaling`)."""
+    return any(row.scaling != 1 for row in table.rows(PricedOperation.SRAM_ACCESS, NumberFormat.WORD))
 
 
 def _of_capacity(points: list[tuple[int, Fraction]], capacity: Fraction) -> tuple[Fraction, Basis]:
@@ -115,7 +115,7 @@ def dram_price(table: TechnologyTable, width_bits: int) -> EnergyRange | None:
         return None
     row = rows[0]
     high_pj = row.energy_pj if row.energy_high_pj is None else row.energy_high_pj
-    return EnergyRange(row.energy_pj, high_pj).times(Fraction(width_bits, _SOURCE_BITS))
+    return EnergyRange(row.energy_pj, high_pj).times(Fraction(width_bits, SOURCE_BITS))
 
 
 def register_price(table: TechnologyTable, width_bits: int) -> Fraction | None:
@@ -125,7 +125,8 @@ def register_price(table: TechnologyTable, width_bits: int) -> Fraction | None:
 
 
 class Reuse(enum.StrEnum):
-    """The two ends between which any mapping lies."""
+    """The two ends of a mapping that runs layers one after the other, keeps sums beside the taps that make them, and
+    stores results at the operands' width; fused layers move less, sums that leave the array more."""
 
     ONCE = "each tensor once"
     """Each activation, weight and result of each layer is moved once."""
@@ -149,9 +150,9 @@ class Bound:
             for row in _memory_rows(table, PricedOperation.SRAM_ACCESS)
             if row.capacity_bytes is not None
         }
-        dram = dram_price(table, _SOURCE_BITS)
+        dram = dram_price(table, SOURCE_BITS)
         memories = srams if dram is None else {**srams, "DRAM": dram}
-        return {name: price.times(Fraction(self.bits, _SOURCE_BITS)) for name, price in memories.items()}
+        return {name: price.times(Fraction(self.bits, SOURCE_BITS)) for name, price in memories.items()}
 
 
 def traffic_bounds(workload: Workload, precision: Precision) -> tuple[Bound, ...]:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from energy.accelerator import AcceleratorLayer, AcceleratorReport, Lanes, LevelEnergy, Memory
-from energy.memory import NOTHING, EnergyRange, Level, total
+from energy.memory import NOTHING, SOURCE_BITS, EnergyRange, Level, sram_is_scaled, total
 from energy.precision import meaning
 from energy.quantity import capacity_text, energy_text, own_unit, range_text, ratio_text
-from energy.report import COUNTED, RATIO, EnergyReport
+from energy.report import COUNTED, NAMES, RATIO, EnergyReport
 from energy.section import Section, Table
 from quant.float_network import Kind
 
@@ -17,6 +17,8 @@ ACCELERATOR_TITLE = "On the accelerator"
 LAYERS_TITLE = "Layers on the accelerator"
 
 _COUNTERS = "As the accelerator's counters show it for one image."
+_SCALED = ", scaled as logic"
+"""Of an SRAM whose price stands for another node."""
 _LEVEL = "Operations and accesses of one image times their prices, listed below with their sources."
 
 
@@ -37,14 +39,14 @@ def _tables(report: EnergyReport) -> Section:
         (each.table, energy_text(each.adder.energy_pj), energy_text(each.cnn.energy_pj), ratio_text(each.ratio, 3))
         for each in report.side_by_side
     )
-    headings = ("table", "adder network", "as a CNN", "ratio")
+    headings = ("table", *NAMES.values(), "ratio")
     paragraph = (
         f"The same operations at {meaning(report.precision)}. Tables disagree by more than adders and multipliers do, "
         "so a figure means nothing without the name of its table. All other parts of this report are priced by the "
         "first."
     )
     priced = "Counts of the charged operations times the prices of the row's table."
-    sources = {"adder network": priced, "as a CNN": priced, "ratio": RATIO}
+    sources = {**dict.fromkeys(NAMES.values(), priced), "ratio": RATIO}
     table = Table(headings, rows, numeric=headings[1:], sources=sources)
     return Section("The same counts by several tables", (paragraph,), tables=(table,))
 
@@ -61,11 +63,12 @@ def _ratios_text(ratios: tuple[Fraction, Fraction]) -> str:
 
 
 def _bounds(report: EnergyReport) -> Section:
+    is_scaled = sram_is_scaled(report.technology)
     rows = [
         (
             str(bound.reuse),
             f"{bound.reads + bound.writes:,}",
-            memory,
+            memory + (_SCALED if memory != Level.DRAM and is_scaled else ""),
             _energy_text(energy),
             _ratios_text(report.with_memory_ratio(energy)),
         )
@@ -73,17 +76,18 @@ def _bounds(report: EnergyReport) -> Section:
         for memory, energy in bound.energies(report.technology).items()
     ]
     paragraphs = (
-        "Whatever runs the layers with taps, its traffic lies between two bounds: each tensor once (activations, "
-        "weights and results of each layer are moved once) and no reuse (each tap fetches its activation and its "
-        "weight). Both networks make the same accesses. Each row prices all of a bound's bits from one memory, in "
-        "proportion to the source's 64 bits.",
+        "Where layers run one after the other, sums stay beside the taps and results are of the operands' width, the "
+        "traffic of the layers with taps lies between two bounds: each tensor once (activations, weights and results "
+        "of each layer are moved once) and no reuse (each tap fetches its activation and its weight). Layers that are "
+        "fused move less, sums that leave the array move more. Both networks make the same accesses. Each row prices "
+        f"all of a bound's bits from one memory, in proportion to the source's {SOURCE_BITS} bits.",
         f"Without memory the ratio is {ratio_text(report.ratio)}.",
     )
-    headings = ("traffic", "elements", "all from", "energy", "CNN / adder with it")
+    headings = ("traffic", "elements", "all from", "energy", "ratio with it")
     sources = {
         "elements": COUNTED,
         "energy": "Bits of the traffic times the memory's price, listed below with its source.",
-        "CNN / adder with it": "Charged operations and this memory's energy together, as a CNN over the adder network.",
+        "ratio with it": "Charged operations and this memory's energy together, as a CNN over the network as it is.",
     }
     table = Table(headings, tuple(rows), numeric=("elements", "energy"), sources=sources)
     return Section("With memory", paragraphs, tables=(table,))
@@ -120,17 +124,24 @@ def _dominance(report: AcceleratorReport) -> str:
         )
     if adder.memory.low_pj > adder.operations.high_pj:
         text += " Memory dominates: what is saved there counts for more than which lanes compute."
-    if not report.has_gates:
+    if not report.counts.images:
         return text
-    gated = report.energy(Lanes.ADDER, gated=True)
     layers = [layer for layer in report.counts.layers if layer.kind is Kind.ADDER]
-    busy = sum(layer.busy_taps for layer in layers)
-    effective = sum((layer.effective_taps or Fraction(0) for layer in layers), Fraction(0))
+    busy = max(sum(layer.busy_taps for layer in layers), 1)
+    effective = sum((layer.effective_taps or Fraction(0) for layer in layers), Fraction(0)) / busy
+    active = sum((layer.active_taps or Fraction(0) for layer in layers), Fraction(0)) / busy
+    text += (
+        f" On {report.counts.images} images {float(100 * active):.1f} % of the adder layers' taps have an activation "
+        f"other than 0, {float(100 * effective):.1f} % a weight other than 0 as well."
+    )
+    if not report.has_gates:
+        return text + " No zero is gated: these lanes take differences, and a difference with 0 is the other operand."
+    gated = report.energy(Lanes.ADDER, gated=True)
     return text + (
-        f" On {report.counts.images} images {float(100 * effective / max(busy, 1)):.1f} % of the adder layers' taps "
-        f"have both operands other than 0; ideal gates for the others bring operations from "
+        f" Ideal gates for the other taps bring the adders' operations from "
         f"{energy_text(adder.operations.low_pj)} to {energy_text(gated.operations.low_pj)}, all "
-        f"levels together to {_percents(gated.total, adder.total)} of what they were."
+        f"levels together to {_percents(gated.total, adder.total)} of what they were. A multiplier is gated where the "
+        "activation is 0: the zeros among the weights are the adder network's, not those of a CNN."
     )
 
 
@@ -210,8 +221,8 @@ def _basis_text(report: AcceleratorReport, memory: Memory) -> str:
     basis = report.basis(memory)
     if basis is None:
         return "no price"
-    width = "" if memory.width_bits == 64 else ", width in proportion"
-    scaled = ", scaled as logic" if report.is_scaled else ""
+    width = "" if memory.width_bits == SOURCE_BITS else ", width in proportion"
+    scaled = _SCALED if sram_is_scaled(report.table) else ""
     return f"{basis}{width}{scaled}"
 
 

@@ -12,7 +12,7 @@ from energy.memory_section import ACCELERATOR_TITLE, LAYERS_TITLE, memory_sectio
 from energy.plots import layer_bars, layer_level_bars, level_bars, network_bars, ratio_bars
 from energy.precision import meaning
 from energy.quantity import count_text, energy_text, in_unit, ratio_text, table_unit
-from energy.report import COUNTED, RATIO, EnergyReport, Item
+from energy.report import COUNTED, NAMES, RATIO, EnergyReport, Item
 from energy.section import Cell, KeyFigure, Picture, Section, Table
 from energy.technology import NumberFormat, Price
 
@@ -77,10 +77,12 @@ def _key_figures(report: EnergyReport) -> tuple[KeyFigure, ...]:
     adder, cnn = report.total(Version.ADDER), report.total(Version.CNN)
     priced = _priced(report)
     return (
-        KeyFigure(energy_text(adder.energy_pj), "adder network", f"{count_text(adder.additions)} additions", priced),
+        KeyFigure(
+            energy_text(adder.energy_pj), NAMES[Version.ADDER], f"{count_text(adder.additions)} additions", priced
+        ),
         KeyFigure(
             energy_text(cnn.energy_pj),
-            "same network as a CNN",
+            NAMES[Version.CNN],
             f"{count_text(cnn.multiplications)} multiplications",
             priced,
         ),
@@ -127,7 +129,7 @@ def _where(report: EnergyReport) -> Section:
             f"{bill.additions:,}",
             Cell(energy_text(bill.energy_pj), _arithmetic(report, report.items(version, charged=True))),
         )
-        for name, version in (("adder network", Version.ADDER), ("same as a CNN", Version.CNN))
+        for version, name in NAMES.items()
         for bill in (report.total(version),)
     ]
     numeric = ("multiplications", "additions", "energy")
@@ -198,14 +200,14 @@ def _lines(report: EnergyReport) -> Table:
         (line, energy_text(cnn), energy_text(adder), ratio_text(cnn / adder if adder else None, 3))
         for line, (cnn, adder) in lines
     )
-    numeric = ("as a CNN", "adder network", "ratio")
+    numeric = (NAMES[Version.CNN], NAMES[Version.ADDER], "ratio")
     priced = "Counts of the operations that the line names, times their prices, listed below with their sources."
     return Table(
         ("what is compared", *numeric),
         rows,
         numeric,
         f"Adder against CNN, {meaning(report.precision)}",
-        sources={"as a CNN": priced, "adder network": priced, "ratio": RATIO},
+        sources={**dict.fromkeys(NAMES.values(), priced), "ratio": RATIO},
     )
 
 
@@ -214,8 +216,8 @@ def _uncharged(report: EnergyReport) -> Section:
     return Section(
         "What the papers do not charge",
         paragraphs=(
-            "Counted for the adder network. As a CNN it does the same work, except for the absolute values; charging "
-            "both for it brings the ratio closer to one.",
+            "Counted for the network as it is. As a CNN it does the same work, except for the absolute values; "
+            "charging both for it brings the ratio closer to one.",
         )
         if items
         else (),
@@ -284,7 +286,7 @@ def _layers(report: EnergyReport) -> Section:
             ratio_text(report.ratio),
         )
     )
-    energies = (f"adder, {unit}", f"as a CNN, {unit}")
+    energies = tuple(f"{name}, {unit}" for name in NAMES.values())
     numeric = ("taps", "parameters", *energies, "ratio")
     widths_heading = ("code / sum bits",) if report.workload.is_integer else ()
     headings = ("layer", "taps are", "output", *widths_heading, *numeric)

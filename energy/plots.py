@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from energy.accelerator import AcceleratorReport, Lanes, LevelEnergy
 from energy.counts import Operation, Version
 from energy.quantity import energy_text, own_unit
-from energy.report import EnergyReport, Item
+from energy.report import NAMES, EnergyReport, Item
 from quant.errors import BadInputError
 
 # Stand-ins that no default of matplotlib uses; svg_text() turns each into what the page's light or dark theme says.
@@ -146,11 +146,11 @@ def _parts(charged: Iterable[Item], uncharged: Iterable[Item]) -> Parts:
     return parts
 
 
-_BARS = {Version.CNN: "CNN", Version.ADDER: "adder"}
+_BARS = {version: NAMES[version] for version in (Version.CNN, Version.ADDER)}
 
 
 def layer_bars(report: EnergyReport) -> str:
-    """Energy of each layer with taps, as a CNN above the adder network, the network's first layer on top."""
+    """Energy of each layer with taps, as a CNN above as it is, the network's first layer on top."""
     return stacked_bars(
         {
             layer.layer.name: {
@@ -164,7 +164,7 @@ def layer_bars(report: EnergyReport) -> str:
 
 
 def network_bars(reports: Mapping[str, EnergyReport], name: str) -> str:
-    """Energy of whole networks by their labels, each as a CNN above the adder network."""
+    """Energy of whole networks by their labels, each as a CNN above as it is."""
     return stacked_bars(
         {
             label: {

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from energy.accelerator import AcceleratorCounts, AcceleratorReport, Lanes
 from energy.counts import LayerCount, Operation, OperationCount, Version, Workload
-from energy.memory import Bound, EnergyRange, traffic_bounds
+from energy.memory import Bound, EnergyRange, sram_is_scaled, traffic_bounds
 from energy.precision import Precision, TapRatio, meaning, price_of, tap_ratios
 from energy.published import Comparison, compare_published
 from energy.scaling import OperatingPoint, scale_table, scaling_convention
@@ -26,8 +26,10 @@ CONVENTION = (
     "multiplication and one addition; nothing else is charged."
 )
 COUNTED = "Counted from the shapes of the network's layers; exact."
-RATIO = "Energy as a CNN over energy of the adder network, neither of them rounded."
+RATIO = "Energy as a CNN over energy of the network as it is, neither of them rounded."
 """How counts and ratios are reached, wherever they are shown."""
+NAMES = {Version.ADDER: "as it is", Version.CNN: "as a CNN"}
+"""What people read; a network without adders is a CNN as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,7 @@ class EnergyReport:
             "reads": bound.reads,
             "writes": bound.writes,
             "bits": bound.bits,
+            "sram_scaled": sram_is_scaled(self.technology),
             "energy_pj": {
                 name: [float(energy.low_pj), float(energy.high_pj)]
                 for name, energy in bound.energies(self.technology).items()

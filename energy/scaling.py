@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -15,6 +16,8 @@ from energy.technology import TABLES, Price, PricedOperation, Source, Technology
 from quant.errors import BadInputError
 
 COEFFICIENTS = TABLES / "stillmaker-baas-2017.csv"
+MAX_VOLTAGE_V = Fraction("1.8")
+"""The nominal supply at 180 nm, the oldest of the nodes: above it no fit is asked, whatever its node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,15 @@ class Node:
     def factor(self, voltage_v: Fraction) -> Fraction:
         """Energy of the fitted inverters at `voltage_v`, in the fit's own unit.
 
-        Raises BadInputError where the parabola falls with the voltage or is not positive, as no circuit's energy does.
+        Raises BadInputError where the parabola falls with the voltage or is not positive, as no circuit's energy does,
+        and above `MAX_VOLTAGE_V`.
         """
+        if voltage_v > MAX_VOLTAGE_V:
+            raise BadInputError(
+                f"voltage of node {self.name} must be at most {float(MAX_VOLTAGE_V):g} V, not {float(voltage_v):g} V"
+            )
         factor = (self.a * voltage_v + self.b) * voltage_v + self.c
-        if voltage_v <= 0 or factor <= 0 or 2 * self.a * voltage_v + self.b <= 0:
+        if factor <= 0 or 2 * self.a * voltage_v + self.b <= 0:
             raise BadInputError(
                 f"voltage of node {self.name} must be one at which its fitted energy is positive and rises, "
                 f"not {float(voltage_v):g} V"
@@ -82,9 +90,13 @@ def parse_operating_point(node: str, voltage: str) -> OperatingPoint:
     """The point that two texts name, as `7` and `0.7`; raises BadInputError for an unknown node or a bad voltage."""
     found = find_node(node)
     try:
-        voltage_v = Fraction(voltage)
-    except (ValueError, ZeroDivisionError):
-        raise BadInputError(f"voltage must be a number of volts, not {voltage}") from None
+        # float() first: it refuses the '1/3' that Fraction would read.
+        valid = math.isfinite(float(voltage))
+    except ValueError:
+        valid = False
+    if not valid:
+        raise BadInputError(f"voltage must be a number of volts, not {voltage}")
+    voltage_v = Fraction(voltage)
     found.factor(voltage_v)
     return OperatingPoint(found, voltage_v)
 

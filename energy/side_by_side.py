@@ -13,7 +13,7 @@ from energy.document import Document
 from energy.plots import network_bars
 from energy.precision import meaning
 from energy.quantity import count_text, energy_text, in_unit, ratio_text, table_unit
-from energy.report import COUNTED, RATIO, EnergyReport
+from energy.report import COUNTED, NAMES, RATIO, EnergyReport
 from energy.section import KeyFigure, Picture, Section, Table
 from energy.technology import Source
 from quant.errors import BadInputError
@@ -69,7 +69,7 @@ class SideBySide:
         """What the terminal and the page show: taps, parameters, both energies in one unit, their ratio."""
         totals = [report.total(Version.CNN).energy_pj for report in self.reports.values()]
         scale, unit = table_unit(max(totals))
-        energies = (f"as AdderNet, {unit}", f"as a CNN, {unit}")
+        energies = tuple(f"{name}, {unit}" for name in NAMES.values())
         numeric = ("adder taps", "dot taps", "parameters", *energies, "ratio")
         rows = tuple(
             (

@@ -151,28 +151,39 @@ def find_table(text: str) -> TechnologyTable:
     """
     if text in BUILT_IN:
         return load_table(TABLES / f"{text}.csv")
-    if text.endswith(".csv"):
+    # A file's own name may hold a +.
+    if text.endswith(".csv") and ("+" not in text or Path(text).is_file()):
         return load_table(Path(text))
     if "+" not in text:
         raise BadInputError(f"technology table must be {', '.join(BUILT_IN)} or a csv file, not {text}")
     tables = [find_table(part) for part in text.split("+")]
+    prices = tuple(price for table in tables for price in table.prices)
+    if (twice := _priced_twice(prices)) is not None:
+        raise BadInputError(f"operations of joined tables must be priced by one of them, not {twice.label} by two")
+    return TechnologyTable("+".join(table.name for table in tables), prices)
+
+
+def _priced_twice(prices: tuple[Price, ...]) -> Price | None:
+    """The first price of an operation that an earlier one is of already."""
     priced: set[tuple[PricedOperation, int, NumberFormat, int | None]] = set()
-    for price in (price for table in tables for price in table.prices):
+    for price in prices:
         key = (price.operation, price.width_bits, price.format, price.capacity_bytes)
         if key in priced:
-            raise BadInputError(f"operations of joined tables must be priced by one of them, not {price.label} by two")
+            return price
         priced.add(key)
-    return TechnologyTable("+".join(table.name for table in tables), tuple(p for table in tables for p in table.prices))
+    return None
 
 
 def load_table(path: Path) -> TechnologyTable:
     """Read a technology table; the file's stem is its name.
 
-    Raises BadInputError for a missing file, column, unit, source or price, a negative price, or an unknown operation.
+    Raises BadInputError for a missing file, column, unit, source or price, a negative price, an unknown operation, or
+    one that is priced twice.
     """
     require_file(path, "technology table")
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        # Spreadsheets write a byte order mark.
+        with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
             missing = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
             if missing:
@@ -186,6 +197,8 @@ def load_table(path: Path) -> TechnologyTable:
         ) from error
     if not prices:
         raise BadInputError(f"technology table {path.name} must hold at least one price, not none")
+    if (twice := _priced_twice(prices)) is not None:
+        raise BadInputError(f"operations of technology table {path.name} must be priced once, not {twice.label} twice")
     return TechnologyTable(path.stem, prices)
 
 
@@ -209,13 +222,17 @@ _COLUMNS = (
 def _price(row: Mapping[str, str | None], where: str) -> Price:
     unit = _choice(row, "unit", tuple(PICOJOULES), where)
     scale = PICOJOULES[unit]
+    energy = _positive(row, "energy", where)
+    energy_high = _positive(row, "energy_high", where) if row["energy_high"] else None
+    if energy_high is not None and energy_high < energy:
+        raise BadInputError(f"energy_high in {where} must be at least the energy, not {row['energy_high']}")
     return Price(
         operation=PricedOperation(_choice(row, "operation", tuple(PricedOperation), where)),
         width_bits=_whole(row, "width_bits", where),
         format=NumberFormat(_choice(row, "format", tuple(NumberFormat), where)),
         capacity_bytes=_whole(row, "capacity_bytes", where) if row["capacity_bytes"] else None,
-        energy_pj=_positive(row, "energy", where) * scale,
-        energy_high_pj=_positive(row, "energy_high", where) * scale if row["energy_high"] else None,
+        energy_pj=energy * scale,
+        energy_high_pj=None if energy_high is None else energy_high * scale,
         node_nm=_positive(row, "node_nm", where),
         voltage_v=None if row["voltage_v"] == NOT_STATED else _positive(row, "voltage_v", where),
         interpolated=_choice(row, "interpolated", ("yes", "no"), where) == "yes",

@@ -14,7 +14,7 @@ from energy.memory_section import memory_sections
 from energy.precision import meaning
 from energy.published import Comparison
 from energy.quantity import count_text, energy_text, in_unit, ratio_text, table_unit
-from energy.report import EnergyReport
+from energy.report import NAMES, EnergyReport
 from energy.section import Section
 
 
@@ -57,11 +57,11 @@ def _section(section: Section) -> list[RenderableType]:
 
 def _totals(report: EnergyReport) -> Table:
     table = _table("Arithmetic of one image", ("network",), ("multiplications", "additions", "energy"))
-    for name, version in (("adder network", Version.ADDER), ("same as a CNN", Version.CNN)):
+    for version, name in NAMES.items():
         bill = report.total(version)
         table.add_row(name, f"{bill.multiplications:,}", f"{bill.additions:,}", energy_text(bill.energy_pj))
     table.add_section()
-    table.add_row("CNN / adder", "", "", ratio_text(report.ratio, 3))
+    table.add_row("ratio", "", "", ratio_text(report.ratio, 3))
     return table
 
 
@@ -70,7 +70,7 @@ def _layers(report: EnergyReport) -> Table:
     table = _table(
         "Layers with taps",
         ("layer", "kind", "output"),
-        ("adder taps", "dot taps", "parameters", f"adder, {unit}", f"CNN, {unit}"),
+        ("adder taps", "dot taps", "parameters", *(f"{name}, {unit}" for name in NAMES.values())),
     )
     for row in report.layers:
         layer = row.layer
@@ -114,7 +114,9 @@ def _uncharged(report: EnergyReport) -> Table:
     items = report.items(Version.ADDER, charged=False)
     scale, unit = table_unit(sum((item.energy_pj for item in items), Fraction(0)))
     table = _table(
-        "Not charged by the papers (adder network)", ("purpose", "operation", "priced as"), ("count", f"energy, {unit}")
+        "Not charged by the papers, of the network as it is",
+        ("purpose", "operation", "priced as"),
+        ("count", f"energy, {unit}"),
     )
     for item in items:
         table.add_row(
@@ -125,7 +127,7 @@ def _uncharged(report: EnergyReport) -> Table:
             "–" if item.price is None else in_unit(item.energy_pj, scale),
         )
     table.add_section()
-    table.add_row("CNN / adder with these", "", "", "", ratio_text(report.whole_ratio, 3))
+    table.add_row("ratio with these", "", "", "", ratio_text(report.whole_ratio, 3))
     return table
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -16,8 +15,9 @@ from energy.accelerator import (
     Work,
     tap_operations,
 )
-from energy.counts import OperationCount, Workload, count_integer
+from energy.counts import Operation, OperationCount, Role, Workload, count_integer
 from energy.memory import Level
+from hwadder.lane_registers import lane_registers
 from quant.float_network import Kind
 from quant.integer_network import IntegerNetwork
 from rtl.architecture import Architecture, Counters
@@ -35,11 +35,16 @@ _DRAM = Memory("DRAM", Level.DRAM, 0, 64)
 def count_accelerator(network: IntegerNetwork, architecture: Architecture) -> AcceleratorCounts:
     """Counts of one image from the descriptors alone, so without effective taps."""
     program = compile_network(network, replace(architecture, counters=Counters.NONE))
-    return accelerator_counts(network, program, predict_counters(program, network, {}), images=0)
+    counts = predict_counters(program, network, {})
+    return accelerator_counts(network, program, counts, [0] * len(counts), images=0)
 
 
 def accelerator_counts(
-    network: IntegerNetwork, program: Program, counts: Sequence[LayerCounts], images: int
+    network: IntegerNetwork,
+    program: Program,
+    counts: Sequence[LayerCounts],
+    active_taps: Sequence[int],
+    images: int,
 ) -> AcceleratorCounts:
     """Plain counts of one image.
 
@@ -47,12 +52,14 @@ def accelerator_counts(
         network: that the program runs.
         program: with the accelerator's parameters.
         counts: of each layer of the program, a sum over `images`; where `images` is 0, of one without effective taps.
+        active_taps: of each layer, those of an adder layer with an activation other than 0, a sum over `images`.
         images: whose effective taps `counts` holds.
     """
     mapping = _Mapping(program, count_integer(network))
     nodes: dict[str, AcceleratorLayer] = {}
-    for descriptor, traced, count in zip(program.descriptors[1:], program.layers, counts, strict=True):
-        layer = mapping.layer(traced.node, descriptor, count, images)
+    rows = zip(program.descriptors[1:], program.layers, counts, active_taps, strict=True)
+    for descriptor, traced, count, active in rows:
+        layer = mapping.layer(traced.node, descriptor, count, active, images)
         # A grouped layer is a descriptor for each of its groups.
         nodes[traced.node] = _merged(nodes[traced.node], layer) if traced.node in nodes else layer
     layers = [mapping.loading_of_image(network.input.name), *map(mapping.with_others, nodes.values())]
@@ -62,7 +69,14 @@ def accelerator_counts(
         if layer.name not in nodes
     ]
     lanes = "{IN_LANES} x {OUT_LANES} lanes of {CODE_BITS} bits".format(**program.parameters)
-    return AcceleratorCounts(lanes, images, mapping.memories, tuple(layers), mapping.loading_of_program)
+    return AcceleratorCounts(
+        lanes,
+        images,
+        mapping.memories,
+        tuple(layers),
+        mapping.loading_of_program,
+        takes_minima=bool(program.parameters["MIN_FORM"]),
+    )
 
 
 class _Mapping:
@@ -116,7 +130,9 @@ class _Mapping:
         )
         return AcceleratorLayer(name, None, {lanes: Work(traffic=traffic) for lanes in Lanes})
 
-    def layer(self, node: str, descriptor: Descriptor, count: LayerCounts, images: int) -> AcceleratorLayer:
+    def layer(
+        self, node: str, descriptor: Descriptor, count: LayerCounts, active_taps: int, images: int
+    ) -> AcceleratorLayer:
         """One descriptor on both arrays, without the operations beside its taps."""
         one = LayerCounts(*(getattr(count, name) // max(images, 1) for name in LayerCounts.__dataclass_fields__))
         kind = next(layer.kind for layer in self.workload.layers if layer.name == node)
@@ -129,22 +145,36 @@ class _Mapping:
             Lanes.ONE_PASS: self._work(Lanes.ONE_PASS, descriptor, kind, multiplied),
         }
         effective = Fraction(count.effective_taps, images) if images and kind is not None else None
-        return AcceleratorLayer(node, kind, work, one.busy_lanes if kind is not None else 0, effective)
+        active = Fraction(active_taps, images) if images and kind is Kind.ADDER else None
+        return AcceleratorLayer(node, kind, work, one.busy_lanes if kind is not None else 0, effective, active)
 
     def with_others(self, layer: AcceleratorLayer) -> AcceleratorLayer:
         """The layer with its requantiser, or its pooling."""
         others = next(each.others for each in self.workload.layers if each.name == layer.name)
-        return replace(layer, work={lanes: replace(work, others=others) for lanes, work in layer.work.items()})
+        return replace(
+            layer,
+            work={lanes: replace(work, others=(*work.others, *others)) for lanes, work in layer.work.items()},
+        )
 
     def _work(self, lanes: Lanes, descriptor: Descriptor, kind: Kind | None, count: LayerCounts) -> Work:
         bits = self.parameters["CODE_BITS"]
         taps: tuple[OperationCount, ...] = ()
+        others: tuple[OperationCount, ...] = ()
         traffic = self._memory_traffic(descriptor, count)
         if kind is not None:
             sum_bits = self.parameters["ACC_BITS"] if lanes is Lanes.ADDER else self.cnn_sum_bits
+            has_sum_of_x = lanes is Lanes.ADDER and kind is Kind.ADDER and bool(self.parameters["MIN_FORM"])
             taps = tap_operations(lanes, kind, count.busy_lanes, bits, sum_bits)
-            traffic = (*traffic, *self._register_traffic(lanes, kind, count.activation_reads, sum_bits))
-        return Work(taps, (), tuple(each for each in traffic if each.count))
+            if has_sum_of_x:
+                additions = count.activation_reads * self.parameters["IN_LANES"]
+                others = (OperationCount(Operation.ADD, Role.SUM, additions, "sum of x", sum_bits),)
+            registers = lane_registers(self.parameters, lanes, sum_bits, has_sum_of_x=has_sum_of_x)
+            traffic += tuple(
+                Traffic(Memory(name, Level.REGISTERS, 1, bits), name, count.activation_reads, bits)
+                for name, bits in registers.items()
+                if bits
+            )
+        return Work(taps, others, tuple(each for each in traffic if each.count))
 
     def _memory_traffic(self, descriptor: Descriptor, count: LayerCounts) -> tuple[Traffic, ...]:
         source = self.buffers[Buffer(descriptor.buffers & 3)]
@@ -162,26 +192,6 @@ class _Mapping:
             Traffic(self.descriptors, "descriptor reads", DESCRIPTOR_WORDS, 32),
             Traffic(_DRAM, "results", results, _RESULT_BITS),
         )
-
-    def _register_traffic(self, lanes: Lanes, kind: Kind, words: int, sum_bits: int) -> Iterable[Traffic]:
-        """Registers that every word passes: operands, and a tree's sum and an accumulator in each output lane."""
-        parameters = self.parameters
-        columns = parameters["OUT_LANES"]
-        value_bits = parameters["CODE_BITS"]
-        if lanes is not Lanes.ADDER:
-            value_bits *= 2
-        elif parameters["MIN_FORM"] and kind is Kind.ADDER:
-            columns += 1  # the shared sum of x
-        tree_bits = value_bits + math.ceil(math.log2(parameters["IN_LANES"]))
-        rows = (
-            ("operands", self.word_bits, 1),
-            ("weight register", self.weight_bits, parameters["WEIGHT_REGISTER"]),
-            ("sums of trees", tree_bits, columns),
-            ("accumulators", sum_bits, columns),
-        )
-        for name, bits, number in rows:
-            if number:
-                yield Traffic(Memory(name, Level.REGISTERS, 1, bits, number), name, words, bits * number)
 
 
 def _multiplied(count: LayerCounts, descriptor: Descriptor, parameters: dict[str, int]) -> LayerCounts:
@@ -203,6 +213,15 @@ def _merged(a: AcceleratorLayer, b: AcceleratorLayer) -> AcceleratorLayer:
     work = {}
     for lanes in Lanes:
         ours, theirs = a.work[lanes], b.work[lanes]
-        work[lanes] = Work((*ours.taps, *theirs.taps), (), (*ours.traffic, *theirs.traffic))
-    effective = None if a.effective_taps is None or b.effective_taps is None else a.effective_taps + b.effective_taps
-    return replace(a, work=work, busy_taps=a.busy_taps + b.busy_taps, effective_taps=effective)
+        work[lanes] = Work((*ours.taps, *theirs.taps), (*ours.others, *theirs.others), (*ours.traffic, *theirs.traffic))
+    return replace(
+        a,
+        work=work,
+        busy_taps=a.busy_taps + b.busy_taps,
+        effective_taps=_both(a.effective_taps, b.effective_taps),
+        active_taps=_both(a.active_taps, b.active_taps),
+    )
+
+
+def _both(a: Fraction | None, b: Fraction | None) -> Fraction | None:
+    return None if a is None or b is None else a + b

@@ -69,7 +69,7 @@ class FlowOptions:
         architecture: lanes of the accelerator.
         images: test images to simulate.
         simulator: what plays them.
-        precision: price rows of the report's headline.
+        precision: price rows of the report's headline; None for the integer network's own widths.
     """
 
     out: Path
@@ -80,7 +80,7 @@ class FlowOptions:
     architecture: Architecture = field(default_factory=lambda: Architecture(in_lanes=8, out_lanes=8))
     images: int = 10
     simulator: Simulator = Simulator.ICARUS
-    precision: Precision = Precision.FP32
+    precision: Precision | None = None
 
     @property
     def trained(self) -> Path:

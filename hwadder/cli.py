@@ -38,6 +38,7 @@ from hwadder.cli_options import (
 )
 from hwadder.cli_output import as_table, bar, emit, exit_codes, spinner
 from hwadder.diagnosis import require_needed
+from hwadder.energy_modes import GATE_NAMES, EnergyMode, chosen_mode
 from hwadder.gate_energy import GateOptions, GateReport
 from hwadder.gate_report import (
     DESIGN_HEADINGS,
@@ -307,15 +308,11 @@ def synth(
     keep_synthesis(folder, result)
 
 
-_NOT_ON_GATES = (
-    *("tables", "node", "voltage", "input_shape", "classes"),
-    *("list_unknown", "published", "accelerator", "html", "markdown", "csv"),
-)
-"""Options of `hwadder energy` that say nothing about gates."""
-
-
 def _gate_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Options of energy measured on gates; with --gates that is printed, and the command does not run."""
+    """Options of energy measured on gates; with --gates that is printed, and the command does not run.
+
+    Whatever runs takes all options that are given.
+    """
     options = (
         click.option("--gates", is_flag=True, help="Measure a tap of NET's adder layers on gates of a cell library."),
         click.option("--liberty", type=PATH, help="With --gates: the cell library (Liberty file)."),
@@ -327,24 +324,18 @@ def _gate_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--clock-mhz", type=float, help="With --gates: at which leakage is charged.  [default: 100]"),
         click.option("--array", is_flag=True, help="With --gates: also the whole lane array, a minute more."),
     )
-    names = ("liberty", "layers", "windows", "window_words", "clock_mhz", "array")
 
     @wraps(command)
     def with_gates(gates: bool, **kwargs: Any) -> None:
         given = _given_options()
-        chosen = {name: value for name in names if (value := kwargs.pop(name)) is not None and name in given}
+        mode = chosen_mode(given)
+        chosen = {name: value for name in GATE_NAMES if (value := kwargs.pop(name)) is not None and name in given}
         if not gates:
-            if chosen:
-                spelled = ", ".join(given[name] for name in chosen)
-                raise BadInputError(f"option --gates must be given with {spelled}, not left out")
-            command(**kwargs)
+            command(mode=mode, **kwargs)
             return
         for name in ("liberty", "data"):
             if name not in given:
                 raise BadInputError(f"option --{name} must be given with --gates, not left out")
-        for name in _NOT_ON_GATES:
-            if name in given:
-                raise BadInputError(f"option {given[name]} must be left out with --gates, not given")
         if kwargs["model"] is None:
             raise BadInputError("energy with --gates must be of a quantized network, not of none")
         with spinner("gates") as progress:
@@ -369,7 +360,7 @@ def _given_options() -> dict[str, str]:
     return {
         each.name: each.opts[-1]
         for each in context.command.params
-        if context.get_parameter_source(each.name) is ParameterSource.COMMANDLINE
+        if isinstance(each, click.Option) and context.get_parameter_source(each.name) is ParameterSource.COMMANDLINE
     }
 
 
@@ -388,9 +379,24 @@ def _print_gates(report: GateReport, as_json: bool) -> None:
 @precision_option
 @input_shape_option
 @classes_option
-@click.option("--list-unknown", is_flag=True, help="Only list the operations of MODEL that cannot be counted.")
-@click.option("--published", is_flag=True, help="Only compare every published figure with the counted one.")
-@click.option("--accelerator", is_flag=True, help="Memory too: NET on the accelerator that the options below describe.")
+@click.option(
+    "--list-unknown",
+    is_flag=True,
+    expose_value=False,
+    help="Only list the operations of MODEL that cannot be counted.",
+)
+@click.option(
+    "--published",
+    is_flag=True,
+    expose_value=False,
+    help="Only compare every published figure with the counted one.",
+)
+@click.option(
+    "--accelerator",
+    is_flag=True,
+    expose_value=False,
+    help="Memory too: NET on the accelerator that the options below describe.",
+)
 @click.option("--data", help=f"Test images that --accelerator counts effective taps on, or --gates plays: {DATA_HELP}.")
 @click.option("--images", default=1, show_default=True, help="How many of them, from the first.")
 @click.option("--html", type=PATH, help="Write a report page.")
@@ -402,14 +408,12 @@ def _print_gates(report: GateReport, as_json: bool) -> None:
 @architecture_options(lanes=16)
 @_gate_options
 def energy(
+    mode: EnergyMode,
     model: str | None,
-    precision: str,
+    precision: str | None,
     pricing: verbs.Pricing,
     input_shape: tuple[int, int, int] | None,
     classes: int,
-    list_unknown: bool,
-    published: bool,
-    accelerator: bool,
     architecture: Architecture,
     data: str | None,
     images: int,
@@ -420,7 +424,7 @@ def energy(
 ) -> None:
     """Operations and energy of MODEL (by name, module:function or checkpoint), or of the quantized network NET, beside
     the same network as a CNN."""
-    if (model is None) is not published:
+    if (model is None) is not (mode is EnergyMode.PUBLISHED):
         raise BadInputError("energy must be of a model or --published, not of both or neither")
     if model is None:
         with bar("counting models") as progress:
@@ -430,7 +434,7 @@ def energy(
             terminal_published(comparisons),
         )
         return
-    if list_unknown:
+    if mode is EnergyMode.LIST_UNKNOWN:
         unknown = verbs.count_operations(model, input_shape, classes).unknown
         rows = [(each.operation, each.module, each.times) for each in unknown]
         emit(
@@ -438,11 +442,10 @@ def energy(
             as_table(f"Operations of {model} that are not counted", ("operation", "module", "times"), rows),
         )
         return
-    if data is not None and not accelerator:
-        raise BadInputError("data must be given with --accelerator or --gates, which count on it, not alone")
-    mapping = verbs.OnAccelerator(architecture, data, images) if accelerator else None
+    mapping = verbs.OnAccelerator(architecture, data, images) if mode is EnergyMode.ACCELERATOR else None
+    chosen = None if precision is None else Precision(precision)
     with bar("counting") as progress:
-        report = verbs.energy(model, Precision(precision), input_shape, classes, pricing, mapping, progress)
+        report = verbs.energy(model, chosen, input_shape, classes, pricing, mapping, progress)
         if csv is not None:
             write_csv(report, csv)
         if html is not None:
@@ -501,11 +504,7 @@ def compare(
     "--format", "form", type=click.Choice([each.value for each in verbs.ExportFormat]), required=True, help="Whose."
 )
 @click.option("--out", required=True, type=PATH, help="Folder of the files; earlier ones there are replaced.")
-@click.option(
-    "--precision",
-    type=click.Choice([each.value for each in Precision]),
-    help="Which rows of the table price the operations.  [default: fp32, of a quantized network its own widths]",
-)
+@precision_option
 @input_shape_option
 @classes_option
 @json_option
@@ -552,7 +551,7 @@ def flow(
     architecture: Architecture,
     images: int,
     simulator: str,
-    precision: str,
+    precision: str | None,
     out: Path,
     first: str,
     last: str,
@@ -568,7 +567,7 @@ def flow(
         architecture=architecture,
         images=images,
         simulator=Simulator(simulator),
-        precision=Precision(precision),
+        precision=None if precision is None else Precision(precision),
     )
     with bar("flow") as progress:
         summary = run_flow(

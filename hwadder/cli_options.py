@@ -34,7 +34,7 @@ class ShapeType(click.ParamType[tuple[int, int, int]]):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int, int]:
         """The three integers of the text `value`."""
         parts = str(value).split(",")
-        if len(parts) != 3 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        if len(parts) != 3 or not all(part.isdecimal() and int(part) > 0 for part in parts):
             self.fail(f"shape must be three positive integers as 3,224,224, not {value}", param, ctx)
         channels, height, width = map(int, parts)
         return channels, height, width
@@ -55,9 +55,7 @@ simulator_option = click.option(
 precision_option = click.option(
     "--precision",
     type=click.Choice([each.value for each in Precision]),
-    default="fp32",
-    show_default=True,
-    help="Which rows of the table price the operations.",
+    help="Which rows of the table price the operations.  [default: fp32, of a quantized network its own widths]",
 )
 
 
@@ -71,6 +69,13 @@ def setting_options(command: Callable[..., None]) -> Callable[..., None]:
             choice = click.Choice([str(each) for each in kind]) if issubclass(kind, StrEnum) else kind
             command = click.option(flag, type=choice, help=meaning)(command)
     return command
+
+
+ARCHITECTURE_NAMES = (
+    *("in_lanes", "out_lanes", "drain_lanes", "tree_stages", "lane_form", "weight_register", "memory_style"),
+    *("counters", "stopped", "reserve"),
+)
+"""Parameters of `architecture_options`."""
 
 
 def architecture_options(lanes: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -144,6 +149,10 @@ def architecture_options(lanes: int) -> Callable[[Callable[..., None]], Callable
         return with_architecture
 
     return decorate
+
+
+PRICING_NAMES = ("tables", "node", "voltage")
+"""Parameters of `pricing_options`."""
 
 
 def pricing_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -177,11 +177,23 @@ def _reduction(purpose: str, operation: str) -> _Rule:
     return lambda args, out: _Cost(others=_others(purpose, **{operation: args[0].numel() - out.numel()}))
 
 
-_BATCH_NORM: _Rule = lambda _args, out: _Cost(  # noqa: E731 - a rule beside the rules that `_each` makes
-    others=_others("batch norm scale", multiply=out.numel()) + _others("batch norm shift", add=out.numel())
-)
+def _stored_batch_norm(_args: Sequence[Any], out: Tensor) -> _Cost:
+    return _Cost(
+        others=_others("batch norm scale", multiply=out.numel()) + _others("batch norm shift", add=out.numel())
+    )
 
-# Operations by the dispatcher's name. Training never runs here, so norms use stored statistics and dropout is absent.
+
+def _batch_norm(args: Sequence[Any], out: Tensor) -> _Cost:
+    """A norm that keeps no statistics takes those of each image's channels, in evaluation too."""
+    weight, bias, is_of_batch = args[1], args[2], args[5]
+    if not is_of_batch:
+        return _stored_batch_norm(args, out)
+    rows = out.shape[0] * out.shape[1]
+    has_weight, has_bias = weight is not None, bias is not None
+    return _statistics("norm by the image", rows, out.numel(), has_weight=has_weight, has_bias=has_bias)
+
+
+# Operations by the dispatcher's name. Training never runs here, so dropout is absent.
 _RULES: dict[str, Callable[[Sequence[Any], Tensor], _Cost | None]] = {
     "aten.convolution": _convolution,
     "aten.mm": _matrix_product,
@@ -190,8 +202,8 @@ _RULES: dict[str, Callable[[Sequence[Any], Tensor], _Cost | None]] = {
     "aten.baddbmm": _biased_matrix_product,
     "aten._cdist_forward": _distance,
     "hwadder.adder2d": _adder,
-    "aten.native_batch_norm": _BATCH_NORM,
-    "aten._native_batch_norm_legit_no_training": _BATCH_NORM,
+    "aten.native_batch_norm": _batch_norm,
+    "aten._native_batch_norm_legit_no_training": _stored_batch_norm,
     "aten.native_layer_norm": _layer_norm,
     "aten.native_group_norm": _group_norm,
     "aten._softmax": _softmax,
@@ -284,7 +296,7 @@ class _Record:
 
     name: str
     node: str
-    parameters: int
+    parameters: int = 0
     inputs: int = 0
     output_shape: tuple[int, ...] = ()
     adder_taps: int = 0
@@ -310,37 +322,74 @@ class _Record:
                 OperationCount(operation, role, count, purpose)
                 for (operation, role, purpose), count in self.others.items()
             ),
-            inputs=max(0, self.inputs),
+            inputs=self.inputs,
         )
 
 
-class _CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call] # of torch's __init_subclass__
-    """Sees every operation below autograd and books it on the module that is running."""
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Parameters that a tensor holds, and whether it holds nothing else; the tensor itself lives as long as its id."""
 
-    def __init__(self) -> None:
+    tensor: Tensor
+    parameters: frozenset[nn.Parameter]
+    alone: bool
+
+
+class _CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call] # of torch's __init_subclass__
+    """Sees every operation below autograd and books it on the module that is running.
+
+    A parameter is booked where an operation first takes it, whichever module owns it: torch's attention reads those of
+    its output projection without calling it. What moves a parameter on its way there, as a transposition, is followed.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.running: list[tuple[str, nn.Module]] = []
         self.records: dict[str, _Record] = {}
         self.unknown: Counter[tuple[str, str]] = Counter()
-        self._owners: set[str] = set()
+        self._held = {id(each): _Held(each, frozenset((each,)), alone=True) for each in parameters}
+        self._booked: set[nn.Parameter] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         # One rule for all overloads of an operation, those that work in place included.
         name = str(func.overloadpacket).rstrip("_")
-        if name not in _MOVES:
-            out = result[0] if isinstance(result, tuple | list) else result
-            rule = _RULES.get(name)
-            cost = None if rule is None else rule(args, out)
-            path, module = self.running[-1]
-            if cost is None:
-                self.unknown[name, path] += 1
-            else:
-                record = self._book(path, module, name, cost)
-                record.output_shape = _without_batch(out)
-                if not _is_layer(module):
-                    record.inputs += _elements(args)
+        if name in _MOVES:
+            self._follow(args, result)
+            return result
+        out = result[0] if isinstance(result, tuple | list) else result
+        rule = _RULES.get(name)
+        cost = None if rule is None else rule(args, out)
+        path, module = self.running[-1]
+        if cost is None:
+            self.unknown[name, path] += 1
+        else:
+            record = self._book(path, module, name, cost)
+            record.output_shape = _without_batch(out)
+            record.parameters += self._first_taken(args)
+            if not _is_layer(module):
+                record.inputs += sum(each.numel() for each in _tensors(args) if not self._is_parameter(each))
         return result
+
+    def _follow(self, args: Sequence[Any], result: Any) -> None:
+        tensors = list(_tensors(args))
+        held = frozenset(each for tensor in tensors for each in self._parameters(tensor))
+        if held:
+            alone = all(map(self._is_parameter, tensors))
+            self._held |= {id(each): _Held(each, held, alone) for each in _tensors([result])}
+
+    def _parameters(self, tensor: Tensor) -> frozenset[nn.Parameter]:
+        found = self._held.get(id(tensor))
+        return frozenset() if found is None else found.parameters
+
+    def _is_parameter(self, tensor: Tensor) -> bool:
+        found = self._held.get(id(tensor))
+        return found is not None and found.alone
+
+    def _first_taken(self, args: Sequence[Any]) -> int:
+        taken = {each for tensor in _tensors(args) for each in self._parameters(tensor)} - self._booked
+        self._booked |= taken
+        return sum(each.numel() for each in taken)
 
     def enter(self, path: str, module: nn.Module) -> None:
         """A module's forward begins."""
@@ -350,7 +399,7 @@ class _CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call] # of to
         """A module's forward ends with `output`, whose shape may differ from that of its last operation."""
         self.running.pop()
         if _is_layer(module) and path in self.records:
-            self.records[path].inputs += _elements(inputs)
+            self.records[path].inputs += sum(each.numel() for each in _tensors(inputs))
             if isinstance(output, Tensor):
                 self.records[path].output_shape = _without_batch(output)
 
@@ -362,11 +411,7 @@ class _CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call] # of to
             node = operation.split(".")[1].strip("_")
             key = f"{path}/{node}"
         if key not in self.records:
-            is_first = path not in self._owners
-            self._owners.add(path)
-            own = sum(each.numel() for each in module.parameters(recurse=False)) if is_first else 0
-            # Parameters reach an operation as tensors among the others, a layer apart from its inputs.
-            self.records[key] = _Record(key, node, own, inputs=0 if _is_layer(module) else -own)
+            self.records[key] = _Record(key, node)
         record = self.records[key]
         record.add(cost)
         return record
@@ -377,8 +422,13 @@ def _without_batch(tensor: Tensor) -> tuple[int, ...]:
     return tuple(tensor.shape[1:] if tensor.shape[:1] == (1,) else tensor.shape)
 
 
-def _elements(tensors: Sequence[Any]) -> int:
-    return sum(each.numel() for each in tensors if isinstance(each, Tensor))
+def _tensors(values: Sequence[Any]) -> Iterator[Tensor]:
+    """Those among an operation's arguments, or in a list among them."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, tuple | list):
+            yield from _tensors(value)
 
 
 def _is_layer(module: nn.Module) -> bool:
@@ -410,14 +460,24 @@ def count_torch(model: nn.Module, input_shape: Sequence[int], name: str) -> Torc
     """Counts of one inference of `model`, in evaluation mode, on one image of `input_shape` (C, H, W).
 
     The model itself is left as it was; a copy of it is run on meta tensors. Norms with stored statistics count as one
-    multiplication and one addition an element. Models that branch on the values of a tensor cannot be counted.
+    multiplication and one addition an element. Raises BadInputError where the model does not run: for another shape,
+    where it looks at the values of a tensor, or keeps one that is neither a parameter nor a buffer.
     """
     shadow = copy.deepcopy(model).to("meta").eval()
-    mode = _CountingMode()
+    mode = _CountingMode(shadow.parameters())
     with torch.no_grad(), _tracked(shadow, mode):
         image = torch.empty(1, *input_shape, device="meta")
-        with mode:
-            shadow(image)
+        try:
+            with mode:
+                shadow(image)
+        except Exception as error:
+            # Whatever a user's forward raises, the sentence must say where.
+            place = mode.running[-1][0] if mode.running else name
+            reason = str(error).partition("\n")[0]
+            raise BadInputError(
+                f"model {name} must run on a tensor of shape {(1, *input_shape)} that has no values, "
+                f"not raise {type(error).__name__} in {place}: {reason}"
+            ) from error
     layers = [_normalisation(tuple(input_shape)), *(record.layer() for record in mode.records.values())]
     unknown = tuple(UnknownOperation(*key, times) for key, times in mode.unknown.items())
     return TorchCount(Workload(name, tuple(layers), is_integer=False), unknown)

@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from energy.counts import count_integer
 from quant.errors import BadInputError
+from quant.float_network import Kind
 from quant.golden import encode, trace
 from quant.integer_network import IntegerNetwork
 from rtl.architecture import Architecture
@@ -161,11 +163,6 @@ class GateReport:
         )
         return found
 
-    @property
-    def delays(self) -> tuple[Delay, ...]:
-        """Those that were measured."""
-        return tuple(dict.fromkeys(row.delay for row in self.taps))
-
 
 def measure_gates(
     network: IntegerNetwork,
@@ -295,13 +292,11 @@ def _benches(
 
 
 def _busiest(network: IntegerNetwork) -> str:
-    """The adder layer with the most taps; "" where there is none."""
-    taps: dict[str, int] = {}
-    for node in network.layers:
-        weight, kind = getattr(node, "weight", None), getattr(node, "kind", None)
-        if weight is not None and kind == "adder":
-            taps[node.name] = weight[0].size * int(np.prod(network.shapes[node.name]))
-    return max(taps, key=lambda name: taps[name], default="")
+    """The adder layer with the most taps; raises BadInputError where there is none."""
+    adders = [layer for layer in count_integer(network).layers if layer.kind is Kind.ADDER]
+    if not adders:
+        raise BadInputError(f"network must have an adder layer, not none: {network.name}")
+    return max(adders, key=lambda layer: layer.adder_taps).name
 
 
 def _with(words: OperandWords, operands: Operands, code_bits: int) -> OperandWords:

@@ -6,6 +6,7 @@ import enum
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
@@ -45,7 +46,7 @@ from quant.quantization_report import report as quantization_report
 from quant.quantizer import QuantizerOptions
 from quant.quantizer import quantize as quantize_network
 from rtl.architecture import Architecture, Counters, MemoryStyle
-from rtl.counters import predict_counters
+from rtl.counters import count_active_taps, predict_counters
 from rtl.design import INDEX_FILE, Design, load_design
 from rtl.driver import LayerCounts
 from rtl.fitting import program_for
@@ -155,16 +156,28 @@ def _loaded_model(checkpoint: Path, model_name: str, num_classes: int = 10) -> n
     return model
 
 
-def float_network(model_name: str, dataset: Dataset | None = None, checkpoint: Path | None = None) -> FloatNetwork:
-    """The float network of a model, with a checkpoint's weights and a dataset's normalisation where they are given."""
+def float_network(
+    model_name: str,
+    dataset: Dataset | None = None,
+    checkpoint: Path | None = None,
+    *,
+    image_shape: tuple[int, int, int] | None = None,
+    num_classes: int = 10,
+) -> FloatNetwork:
+    """The float network of a model, with a checkpoint's weights and a dataset's normalisation where they are given.
+
+    A dataset decides the classes; `image_shape` takes the place of the model's own input shape.
+    """
     from hwadder.bridge import to_float_network
     from hwadder.models import build_model, input_shape
 
+    if dataset is not None:
+        num_classes = dataset.num_classes
     if checkpoint is None:
-        model = build_model(model_name)
+        model = build_model(model_name, num_classes, image_shape=image_shape)
     else:
-        model = _loaded_model(checkpoint, model_name, 10 if dataset is None else dataset.num_classes)
-    shape = input_shape(model)
+        model = _loaded_model(checkpoint, model_name, num_classes)
+    shape = image_shape or input_shape(model)
     mean = np.zeros(shape[0]) if dataset is None else dataset.mean
     std = np.ones(shape[0]) if dataset is None else dataset.std
     if dataset is not None and dataset.image_shape != shape:
@@ -301,11 +314,13 @@ class Profile:
         program: of the network, with the accelerator's parameters.
         images: how many; the counts below are their sum.
         counts: of each layer of the program.
+        active_taps: of each layer, taps whose activation is not 0; 0 for all but adder layers.
     """
 
     program: Program
     images: int
     counts: tuple[LayerCounts, ...]
+    active_taps: tuple[int, ...]
 
 
 def profile(
@@ -320,12 +335,14 @@ def profile(
     program = compile_network(network, architecture or Architecture())
     pictures = first_test_images(_loaded(data, network.input.shape), images)
     sums: list[LayerCounts] = []
+    active = [0] * len(program.layers)
     for index in range(images):
         tensors = trace(network, encode(network, pictures[index : index + 1]))
         counts = predict_counters(program, network, tensors)
         sums = [each + other for each, other in zip(sums, counts, strict=True)] if sums else counts
+        active = list(map(add, active, count_active_taps(program, network, tensors)))
         progress(index + 1, images)
-    return Profile(program, images, tuple(sums))
+    return Profile(program, images, tuple(sums), tuple(active))
 
 
 def simulate(
@@ -400,6 +417,8 @@ def count_operations(model: str, input_shape: tuple[int, int, int] | None = None
     from hwadder.models import input_shape as shape_of
 
     path = Path(model)
+    if _is_network(path):
+        raise BadInputError(f"operations to list must be of a model, not of a quantized network: {model}")
     if path.is_file():
         built, name = _model_of_checkpoint(path)
     elif ":" in model:
@@ -459,21 +478,31 @@ _PLAIN = Pricing()
 
 def energy(
     model: str,
-    precision: Precision = Precision.FP32,
+    precision: Precision | None = None,
     input_shape: tuple[int, int, int] | None = None,
     num_classes: int = 10,
     pricing: Pricing = _PLAIN,
     mapping: OnAccelerator | None = None,
     progress: Counter = _ignore_count,
 ) -> EnergyReport:
-    """Count and price the operations of a model by name, of a checkpoint, or of a quantized network's file."""
+    """Count and price the operations of a model by name, of a checkpoint, or of a quantized network's file.
+
+    Without a precision a float network is priced at fp32, an integer one at its own widths.
+    """
     first, *others = map(find_table, pricing.tables)
     workload, accelerator = _workload(model, input_shape, num_classes), None
     if mapping is not None:
         if not _is_network(Path(model)):
             raise BadInputError(f"network on the accelerator must be a quantized network's file, not {model}")
         accelerator = _on_accelerator(Path(model), mapping, progress)
-    return build_report(workload, first, precision, others=others, target=pricing.point, accelerator=accelerator)
+    return build_report(
+        workload,
+        first,
+        precision or _own_precision(workload),
+        others=others,
+        target=pricing.point,
+        accelerator=accelerator,
+    )
 
 
 def _workload(model: str, input_shape: tuple[int, int, int] | None, num_classes: int) -> Workload:
@@ -494,7 +523,7 @@ def _on_accelerator(path: Path, mapping: OnAccelerator, progress: Counter) -> Ac
         return count_accelerator(network, mapping.architecture)
     architecture = replace(mapping.architecture, counters=Counters.FULL)
     result = profile(path, mapping.data, mapping.images, architecture, progress)
-    return accelerator_counts(network, result.program, result.counts, result.images)
+    return accelerator_counts(network, result.program, result.counts, result.active_taps, result.images)
 
 
 def gate_energy(
@@ -539,15 +568,18 @@ def compare(
         twice = [each for at, each in enumerate(given) if each in given[:at]]
         if twice:
             raise BadInputError(f"{what} to compare must differ, not name {twice[0]} twice")
-    tables = [find_table(name) for name in pricing.tables]
-    reports = {}
+    tables = {text: find_table(text) for text in pricing.tables}
+    reports: dict[str, EnergyReport] = {}
     for name in names:
         workload = _workload(name, input_shape, num_classes)
         for precision in precisions or (_own_precision(workload),):
-            for table in tables:
-                told = (name, *([precision] if len(precisions) > 1 else []), *([table.name] if len(tables) > 1 else []))
-                report = build_report(workload, table, precision, target=pricing.point)
-                reports[" ".join(told)] = report
+            for text, table in tables.items():
+                # By the text given: files in different folders may have one name.
+                told = (name, *([precision] if len(precisions) > 1 else []), *([text] if len(tables) > 1 else []))
+                label = " ".join(told)
+                if label in reports:
+                    raise BadInputError(f"labels to compare must differ, not be {label} twice")
+                reports[label] = build_report(workload, table, precision, target=pricing.point)
     return SideBySide(reports)
 
 
@@ -576,7 +608,7 @@ def export(
     a quantized network's file. Without a precision a float network is priced at fp32, an integer one at its own widths.
     """
     if form is ExportFormat.ZIGZAG:
-        network = network_file.load(Path(name)) if _is_network(Path(name)) else float_network(name)
+        network = _network_of_loops(name, input_shape, num_classes)
         workload = count_integer(network) if isinstance(network, IntegerNetwork) else count_float(network)
     else:
         workload = _workload(name, input_shape, num_classes)
@@ -587,3 +619,16 @@ def export(
         else:
             write_accelergy(report, staged)
     return report
+
+
+def _network_of_loops(
+    name: str, input_shape: tuple[int, int, int] | None, num_classes: int
+) -> FloatNetwork | IntegerNetwork:
+    if _is_network(Path(name)):
+        return network_file.load(Path(name))
+    try:
+        return float_network(name, image_shape=input_shape, num_classes=num_classes)
+    except BadInputError as error:
+        raise BadInputError(
+            f"network for ZigZag must be one that `hwadder quantize` takes, not {name}: {error}"
+        ) from error

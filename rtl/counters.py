@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from quant.float_network import Kind
 from quant.integer_network import Conv2d, IntArray, IntegerNetwork, Linear
 from rtl.cycles import layer_clocks, sweeps_of_a_pixel
 from rtl.descriptor import Descriptor, Flag
@@ -41,7 +42,10 @@ def _effective_taps(
     parameters: Mapping[str, int],
     tensors: Mapping[str, IntArray],
     image: int,
+    *,
+    any_weight: bool = False,
 ) -> int:
+    """Taps with both operands other than 0; with `any_weight`, of an adder layer, with such an activation."""
     source = stored_name(network, node.source)
     codes = tensors[source][image]
     codes = codes.reshape(codes.shape if codes.ndim == 3 else (-1, 1, 1))
@@ -62,8 +66,24 @@ def _effective_taps(
         windows = sliding_window_view(live, weight.shape[2:], axis=(1, 2))[:, :: stride[0], :: stride[1]]
         # How often each tap's activation is not 0, and in how many filters and passes its weight is not.
         often = windows[:, : layer.height, : layer.width].sum((1, 2), dtype=np.int64)
-        total += int((often * _live_passes(descriptor, parameters, weight, plane).sum(0)).sum())
+        passes = np.ones_like(weight) if any_weight else _live_passes(descriptor, parameters, weight, plane)
+        total += int((often * passes.sum(0)).sum())
     return total
+
+
+def count_active_taps(
+    program: Program, network: IntegerNetwork, tensors: Mapping[str, IntArray], image: int = 0
+) -> list[int]:
+    """Taps of each layer for one image whose activation is not 0, whatever the weight; 0 for all but adder layers.
+
+    No counter of the accelerator shows them. Arguments are those of `predict_counters`.
+    """
+    return [
+        _effective_taps(network, node, layer, descriptor, program.parameters, tensors, image, any_weight=True)
+        if isinstance(node := network[layer.node], Conv2d | Linear) and node.kind is Kind.ADDER
+        else 0
+        for descriptor, layer in zip(program.descriptors[1:], program.layers, strict=True)
+    ]
 
 
 def predict_counters(

@@ -31,7 +31,7 @@ def sram_pj(capacity_bytes: Fraction | int, width_bits: int = 64) -> Fraction:
 def test_sram_at_the_sources_capacities(kilobytes: int, energy_pj: int) -> None:
     price = sram_price(horowitz_2014(), kilobytes * KB, 64)
     assert price is not None
-    assert (price.energy_pj, price.basis, price.is_proportional) == (Fraction(energy_pj), Basis.PRINTED, False)
+    assert (price.energy_pj, price.basis) == (Fraction(energy_pj), Basis.PRINTED)
     # Per access of 64 bits, not per bit: one bit is a 64th.
     assert sram_pj(kilobytes * KB, 1) == Fraction(energy_pj, 64)
 

@@ -128,8 +128,8 @@ def test_every_figure_says_how_it_was_reached(page: str) -> None:
     for expected in (
         'title="443,008 × 3.7 pJ [1] + 443,008 × 0.9 pJ [1] + 40,370,176 × 0.9 pJ [1] + 40,370,176 × 0.9 pJ [1]"',
         'title="442,368 × 3.7 pJ [1] + 442,368 × 0.9 pJ [1]"',  # conv1
-        "<title>conv1, CNN, multiplications: 1.64 µJ</title>",  # 442,368 × 3.7 pJ
-        "<title>network, adder, additions: 73.07 µJ</title>",  # (2 × 40,370,176 + 443,008) × 0.9 pJ
+        "<title>conv1, as a CNN, multiplications: 1.64 µJ</title>",  # 442,368 × 3.7 pJ
+        "<title>network, as it is, additions: 73.07 µJ</title>",  # (2 × 40,370,176 + 443,008) × 0.9 pJ
     ):
         assert expected in page
     numbers = re.findall(r'<td data-heading="([^"]*)" class="number"( title=)?', page[: page.index("Prices used")])

@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from energy.counts import Version, count_float, count_integer
+from energy.page import energy_document
 from energy.precision import Precision
 from energy.report import Bill, EnergyReport, build_report, write_csv
 from energy.technology import horowitz_2014
 from energy.terminal import terminal_report
 from quant.errors import BadInputError
+from quant.float_network import Conv2d, Kind, Linear
 
 ADDER_TAPS, DOT_TAPS = 40_370_176, 443_008
 
@@ -58,6 +60,20 @@ def test_totals_do_not_depend_on_the_order(order: list[int]) -> None:
     # Two thirds in binary floating point would differ in the last digits.
     bills = [Bill(i, 2 * i, Fraction(i, 10) + Fraction(1, 3)) for i in range(7)]
     assert sum((bills[i] for i in order), Bill()) == sum(bills, Bill())
+
+
+def test_a_cnn_is_not_called_an_adder_network() -> None:
+    network = lenet5()
+    nodes = tuple(
+        dataclasses.replace(node, kind=Kind.DOT) if isinstance(node, Conv2d | Linear) else node for node in network
+    )
+    report = build_report(count_float(dataclasses.replace(network, nodes=nodes)), horowitz_2014())
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(terminal_report(report))
+    for text in (capture.get(), energy_document(report).html()):
+        assert "as it is" in text
+        assert "adder network" not in text
 
 
 def test_integer_network_by_hand() -> None:

@@ -77,6 +77,11 @@ NAMES = "180, 130, 90, 65, HP45, HP32, LP45, LP32, HP20, HP16, HP14, HP10, HP7, 
         ("28", "0.9", f"node must be one of {NAMES}, not 28"),
         ("7", "low", "voltage must be a number of volts, not low"),
         ("7", "1/0", "voltage must be a number of volts, not 1/0"),
+        ("7", "inf", "voltage must be a number of volts, not inf"),
+        ("7", "1e400", "voltage must be a number of volts, not 1e400"),
+        ("7", "1.81", "voltage of node HP7 must be at most 1.8 V, not 1.81 V"),
+        ("7", "100", "voltage of node HP7 must be at most 1.8 V, not 100 V"),
+        ("180", "0", "voltage of node 180 must be one at which its fitted energy is positive and rises, not 0 V"),
         # The parabola of 65 nm is lowest at 4.398 / (2 x 3.755) = 0.586 V.
         ("65", "0.58", "voltage of node 65 must be one at which its fitted energy is positive and rises, not 0.58 V"),
         # 24.64 V - 17.98 is 0 at 0.7297 V.

@@ -55,7 +55,7 @@ def test_the_csv_file_says_what_the_json_object_says(tmp_path: Path) -> None:
 
 def test_the_page_has_bars_and_each_source_once() -> None:
     page = SideBySide(reports()).document().html()
-    assert "<title>lenet5 &lt;fp32&gt;, adder, additions: 749.74 nJ</title>" in page
+    assert "<title>lenet5 &lt;fp32&gt;, as it is, additions: 749.74 nJ</title>" in page
     assert page.count("doi:10.1109/ISSCC.2014.6757323") == 1
     assert "2.275×" in page
     assert 'class="explorable' in page

@@ -15,6 +15,7 @@ HEADER = (
     "node_nm,voltage_v,interpolated,source,place,date_read"
 )
 ROW = "add,8,int,,0.03,,pJ,45,0.9,no,a paper,a table,2026-11-21"
+SRAM = "sram access,64,word,8192,5,,pJ,45,0.9,no,a paper,a table,2026-11-21"
 
 
 def write(folder: Path, *rows: str, header: str = HEADER) -> Path:
@@ -173,6 +174,20 @@ def test_bad_tables(tmp_path: Path) -> None:
         "technology table latin.csv must be CSV text in UTF-8, not unreadable "
         "('utf-8' codec can't decode byte 0xe9 in position 121: invalid continuation byte)"
     )
+    for rows, message in (
+        (2 * [ROW], "operations of technology table table.csv must be priced once, not int add, 8 bits twice"),
+        (
+            [SRAM, SRAM.replace(",5,", ",6,")],
+            "operations of technology table table.csv must be priced once, not sram access, 64 bits, 8 KB twice",
+        ),
+        (
+            [ROW, SRAM.replace(",5,,", ",5,4.9,")],
+            "energy_high in line 3 of technology table table.csv must be at least the energy, not 4.9",
+        ),
+    ):
+        with pytest.raises(BadInputError) as error:
+            load_table(write(tmp_path, *rows))
+        assert str(error.value) == message
     (tmp_path / "open.csv").write_text(HEADER + '\n"add')
     with pytest.raises(BadInputError) as error:
         load_table(tmp_path / "open.csv")
@@ -201,7 +216,10 @@ def test_aladdin() -> None:
 
 def test_tables_that_are_found(tmp_path: Path) -> None:
     assert [find_table(name).name for name in BUILT_IN] == list(BUILT_IN)
-    assert find_table(str(write(tmp_path, ROW))).name == "table"
+    mine = write(tmp_path, ROW)
+    assert find_table(str(mine)).name == "table"
+    mine.write_bytes(b"\xef\xbb\xbf" + mine.read_bytes())  # as spreadsheets write it
+    assert find_table(str(mine)).prices[0].operation is PricedOperation.ADD
     with pytest.raises(BadInputError) as error:
         find_table("horowitz")
     assert str(error.value) == (
@@ -209,13 +227,18 @@ def test_tables_that_are_found(tmp_path: Path) -> None:
     )
 
 
-def test_joined_tables() -> None:
+def test_joined_tables(tmp_path: Path) -> None:
     table = find_table("horowitz-isscc-2014+shiftaddnas-icml-2022")
     assert table.name == "horowitz-isscc-2014+shiftaddnas-icml-2022"
     assert table.price(PricedOperation.ADD, 8, NumberFormat.INT).energy_pj == Fraction("0.03")
     shifts = [table.price(PricedOperation.SHIFT, bits, NumberFormat.INT) for bits in (8, 32)]
     assert [shift.energy_pj for shift in shifts] == [Fraction("0.024"), Fraction("0.13")]
     assert all("ShiftAddNAS" in shift.source.citation for shift in shifts)
+    mine = write(tmp_path, ROW.replace("add,8", "add,24"))
+    assert find_table(f"horowitz-isscc-2014+{mine}").name == "horowitz-isscc-2014+table"
+    assert find_table(f"{mine}+horowitz-isscc-2014").name == "table+horowitz-isscc-2014"
+    own_name = mine.rename(tmp_path / "a+b.csv")
+    assert find_table(str(own_name)).name == "a+b"
     with pytest.raises(BadInputError) as error:
         find_table("horowitz-isscc-2014+aladdin-40nm")
     assert str(error.value) == ("operations of joined tables must be priced by one of them, not int add, 8 bits by two")

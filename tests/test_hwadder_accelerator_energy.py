@@ -10,16 +10,18 @@ import pytest
 from networks import every_node_network, quantized, random_images, small_resnet
 
 from energy.accelerator import AcceleratorCounts, Lanes
-from energy.counts import count_integer
+from energy.counts import Operation, OperationCount, Role, count_integer
 from energy.memory import Level
 from hwadder import verbs
 from hwadder.accelerator_energy import accelerator_counts, count_accelerator
 from hwadder.data import load_dataset
 from quant.float_network import Kind
 from quant.golden import encode, trace
+from quant.integer_network import Conv2d, Linear
 from quant.quantizer import QuantizerOptions, quantize
-from rtl.architecture import Architecture
-from rtl.counters import predict_counters
+from rtl.architecture import Architecture, LaneForm
+from rtl.counters import count_active_taps, predict_counters
+from rtl.descriptor import Flag
 from rtl.driver import LayerCounts
 from rtl.generator import print_design
 from rtl.program import Program, compile_network
@@ -66,7 +68,9 @@ def test_a_simulated_network(tmp_path: Path) -> None:
     images = encode(network, random_images(network.input.shape, 1))
     result = simulate(tmp_path / "rtl", images, processes=1)
     assert_counts_are(
-        accelerator_counts(network, program, result.counters, 1), by_node(program, result.counters), images=1
+        accelerator_counts(network, program, result.counters, [0] * len(program.layers), 1),
+        by_node(program, result.counters),
+        images=1,
     )
 
 
@@ -81,27 +85,58 @@ def test_taps_and_operations_are_the_networks(bits: int) -> None:
             counted = workload[layer.name]
             assert layer.effective_taps is None
             for work in layer.work.values():
-                assert work.others == counted.others
+                assert tuple(each for each in work.others if each.purpose != "sum of x") == counted.others
             if layer.kind is Kind.ADDER:
                 assert layer.busy_taps == counted.adder_taps
 
 
-def test_a_dot_product_in_one_pass() -> None:
+@pytest.mark.parametrize("form", LaneForm)
+def test_the_sum_of_x_is_an_addition_a_code_of_each_word_of_an_adder_layer(form: LaneForm) -> None:
     network = quantized(small_resnet(), 8)
+    architecture = Architecture(in_lanes=8, out_lanes=4, lane_form=form)
+    sum_bits = compile_network(network, architecture).parameters["ACC_BITS"]
+    counts = count_accelerator(network, architecture)
+    assert counts.takes_minima is (form is LaneForm.MIN)
+    for layer in counts.layers:
+        words = sum(each.count for each in layer.work[Lanes.ADDER].traffic if each.purpose == "operands")
+        for lanes in Lanes:
+            found = [each for each in layer.work[lanes].others if each.purpose == "sum of x"]
+            expected = layer.kind is Kind.ADDER and lanes is Lanes.ADDER and form is LaneForm.MIN
+            assert found == [OperationCount(Operation.ADD, Role.SUM, 8 * words, "sum of x", sum_bits)] * expected
+            assert words > 0 or not expected
+
+
+@pytest.mark.parametrize(("bits", "in_lanes", "split"), [(8, 8, False), (4, 8, False), (8, 64, True)])
+def test_a_dot_product_in_one_pass(bits: int, in_lanes: int, split: bool) -> None:
+    network = quantized(small_resnet(), bits)
+    architecture = Architecture(in_lanes=in_lanes, out_lanes=4)
+    program = compile_network(network, architecture)
+    flags = {
+        traced.node: descriptor.flags
+        for descriptor, traced in zip(program.descriptors[1:], program.layers, strict=True)
+    }
     workload = {layer.name: layer for layer in count_integer(network).layers}
-    for layer in count_accelerator(network, Architecture(in_lanes=8, out_lanes=4)).layers:
-        if layer.kind is not Kind.DOT:
-            continue
+    layers = [layer for layer in count_accelerator(network, architecture).layers if layer.kind is Kind.DOT]
+    assert any(Flag.SPLIT in flags[layer.name] for layer in layers) is split
+    code_bits = program.parameters["CODE_BITS"]
+    for layer in layers:
         adders, same, once = (layer.work[lanes] for lanes in (Lanes.ADDER, Lanes.MULTIPLIER, Lanes.ONE_PASS))
-        # Products of 8 bits, as many for each plane of a source that is wider than the lanes.
-        planes, rest = divmod(sum(count.count for count in once.taps) // 2, workload[layer.name].dot_taps)
-        assert (planes >= 1, rest) == (True, 0)
+        node = network[layer.name]
+        assert isinstance(node, Conv2d | Linear)
+        # A product of two codes of the lanes for each pair of planes of a source and a weight that are wider.
+        planes = -(-network.grids[node.source].bits // code_bits)
+        width = node.weight_bits + code_bits * (planes - 1)
+        products = planes * -(-width // code_bits) * workload[layer.name].dot_taps
+        assert [each.count for each in once.taps] == [products, products]
         assert same.taps == once.taps
         reads = [
             next(traffic.count for traffic in work.traffic if traffic.purpose == "weight reads")
             for work in (adders, same, once)
         ]
-        assert (reads[0], reads[0] // reads[2]) == (reads[1], 8)
+        # A pass for each bit of a weight; split, two bits share a pass.
+        passes = code_bits // 2 if Flag.SPLIT in flags[layer.name] else width
+        assert reads[0] == reads[1]
+        assert reads[0] * -(-width // code_bits) == reads[2] * passes
 
 
 def test_memories_are_the_designs() -> None:
@@ -135,9 +170,19 @@ def test_the_published_resnet20(bits: int, data_folder: Path) -> None:
     # A rough calibration is enough to count by, and takes a twentieth of the time.
     network = quantize(model, dataset.x_train[:4], QuantizerOptions(bits=bits)).network
     program = compile_network(network, Architecture())
-    counters = predict_counters(program, network, trace(network, encode(network, dataset.x_test[:1])))
-    counts = accelerator_counts(network, program, counters, 1)
+    tensors = trace(network, encode(network, dataset.x_test[:1]))
+    counters = predict_counters(program, network, tensors)
+    counts = accelerator_counts(network, program, counters, count_active_taps(program, network, tensors), 1)
     assert_counts_are(counts, by_node(program, counters), images=1)
     for lanes in Lanes:
         taps = sum(layer.work[lanes].taps[0].count for layer in counts.layers if layer.kind is Kind.ADDER)
         assert taps == 40_370_176
+    for layer in counts.layers:
+        if layer.kind is Kind.ADDER:
+            assert layer.effective_taps is not None
+            assert layer.active_taps is not None
+            assert layer.effective_taps < layer.active_taps < layer.busy_taps
+            assert layer.open_share(Lanes.ADDER) == layer.effective_taps / layer.busy_taps
+            assert layer.open_share(Lanes.MULTIPLIER) == layer.active_taps / layer.busy_taps
+        else:
+            assert {layer.open_share(lanes) for lanes in Lanes} == {1}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import torch
@@ -20,6 +21,7 @@ from tiny_user import MODEL, VALUES_PER_IMAGE, write_user_folder
 
 from energy.technology import TABLES
 from hwadder.cli import main
+from hwadder.energy_modes import TAKEN
 from hwadder.train_config import settings
 from quant import network_file
 from quant.errors import BadInputError
@@ -234,6 +236,21 @@ def test_options_out_of_range(command: str, option: str, value: int, message: st
     fails(2, message, *arguments[command], option, value)
 
 
+def test_an_input_shape_is_three_positive_integers() -> None:
+    for text in ("3,²,4", "3,4", "0,4,4", "a,4,4"):
+        result = run("energy", "lenet5", "--input-shape", text)
+        assert (result.exit_code, result.stderr.splitlines()[-1]) == (
+            2,
+            f"Error: Invalid value for '--input-shape': shape must be three positive integers as 3,224,224, not {text}",
+        )
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_quantized_network_is_priced_at_its_own_widths() -> None:
+    assert told(run("energy", "tiny.hwn", "--json"))["precision"] == "network"
+    assert told(run("energy", "tiny.hwn", "--precision", "fp32", "--json"))["precision"] == "fp32"
+
+
 def test_an_unknown_precision() -> None:
     result = run("energy", "lenet5", "--precision", "fp8")
     assert result.exit_code == 2
@@ -266,8 +283,23 @@ def test_an_unknown_precision() -> None:
         (("lenet5", "--accelerator"), "network on the accelerator must be a quantized network's file, not lenet5"),
         (
             ("tiny.hwn", "--data", "data.npz"),
-            "data must be given with --accelerator or --gates, which count on it, not alone",
+            "option --data must be given with --gates or --accelerator, not alone",
         ),
+        (("lenet5", "--in-lanes", "3"), "option --in-lanes must be given with --gates or --accelerator, not alone"),
+        (("tiny.hwn", "--accelerator", "--images", "3"), "option --images must be given with --data, not alone"),
+        (
+            ("tiny.hwn", "--accelerator", "--classes", "3"),
+            "option --classes must be left out with --accelerator, not given",
+        ),
+        (("--published", "--csv", "p.csv"), "option --csv must be left out with --published, not given"),
+        (("--published", "--accelerator"), "option --accelerator must be left out with --published, not given"),
+        (
+            ("lenet5", "--list-unknown", "--html", "u.html"),
+            "option --html must be left out with --list-unknown, not given",
+        ),
+        (("tiny.hwn", "--list-unknown"), "operations to list must be of a model, not of a quantized network: tiny.hwn"),
+        (("lenet5", "--published"), "energy must be of a model or --published, not of both or neither"),
+        ((), "energy must be of a model or --published, not of both or neither"),
         (
             ("tiny.hwn", "--accelerator", "--data", "data.npz", "--images", "11"),
             "images must be 1 to 10, the test images of data.npz, not 11",
@@ -276,6 +308,11 @@ def test_an_unknown_precision() -> None:
 )
 def test_energy_that_cannot_be_priced(options: tuple[str, ...], message: str) -> None:
     fails(2, message, "energy", *options)
+
+
+def test_every_option_of_energy_has_its_mode() -> None:
+    options = {each.name for each in main.commands["energy"].params if isinstance(each, click.Option)}
+    assert options - {"as_json"} == {name for taken in TAKEN.values() for name in taken}
 
 
 @pytest.mark.usefixtures("folder")
@@ -618,6 +655,14 @@ def test_networks_side_by_side() -> None:
     by_table = told(run("compare", "lenet5", "--precision", "int8", *tables, "--json"))["networks"]
     assert isinstance(by_table, list)
     assert [row["label"] for row in by_table] == ["lenet5 horowitz-isscc-2014", "lenet5 aladdin-40nm"]
+    # Two files of one name.
+    for place in ("a", "b"):
+        Path(place).mkdir()
+        shutil.copy(TABLES / f"{'horowitz-isscc-2014' if place == 'a' else 'aladdin-40nm'}.csv", f"{place}/t.csv")
+    both = told(run("compare", "lenet5", "--precision", "int8", "--table", "a/t.csv", "--table", "b/t.csv", "--json"))
+    assert isinstance(both["networks"], list)
+    assert [row["label"] for row in both["networks"]] == ["lenet5 a/t.csv", "lenet5 b/t.csv"]
+    assert [row["adder_energy_pj"] for row in both["networks"]] == [row["adder_energy_pj"] for row in by_table]
     alone = told(run("energy", "lenet5", "--precision", "int8", tables[1], "--json"))["totals"]
     assert isinstance(alone, dict)
     assert by_table[1]["adder_energy_pj"] == alone["adder"]["energy_pj"]
@@ -631,6 +676,13 @@ def test_networks_side_by_side() -> None:
     fails(2, "names to compare must differ, not name lenet5 twice", "compare", "lenet5", "lenet5")
     fails(
         2, "precisions to compare must differ, not name fp32 twice", "compare", "lenet5", *(2 * ["--precision", "fp32"])
+    )
+    shutil.copy("tiny.hwn", "tiny.hwn y")
+    for table in ("z.csv", "y z.csv"):
+        shutil.copy("a/t.csv", table)
+    fails(
+        *(2, "labels to compare must differ, not be tiny.hwn y z.csv twice"),
+        *("compare", "tiny.hwn", "tiny.hwn y", "--table", "y z.csv", "--table", "z.csv"),
     )
     fails(2, "tables to compare must differ, not name aladdin-40nm twice", "compare", "lenet5", *(2 * tables[1:]))
 
@@ -649,6 +701,17 @@ def test_exports(form: str, files: list[str]) -> None:
         assert (content["files"], content["precision"]) == (files, precision)
         assert sorted(path.name for path in Path("new").iterdir()) == files
     assert "5 layers with taps" in run("export", "lenet5", "--format", form, "--out", "new").stdout
+    assert run("export", "lenet5", "--format", form, "--out", "few", "--classes", 7).exit_code == 0
+    assert Path("few", files[1]).read_text() != Path("new", files[1]).read_text()
+
+
+def test_a_network_that_zigzag_cannot_be_told(folder: Path) -> None:
+    result = run("export", "deit-tiny", "--format", "zigzag", "--out", "new")
+    assert result.exit_code == 2
+    assert result.stderr.startswith(
+        "hwadder: network for ZigZag must be one that `hwadder quantize` takes, not deit-tiny: "
+    )
+    assert not (folder / "new").exists()
 
 
 @pytest.mark.usefixtures("folder")

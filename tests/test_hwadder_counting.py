@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
+from typing import cast
 
 import pytest
 import torch
@@ -69,6 +71,8 @@ def test_a_twin_has_the_taps_of_its_model_as_products(name: str) -> None:
     # A twin of super-resolution has a bias where its model has batch norm; neither is a tap.
     model, twin = (verbs.count_operations(each).workload for each in (name, f"{name}-cnn"))
     assert model.adder_taps > 0
+    with torch.device("meta"):
+        assert model.parameters == sum(each.numel() for each in build_model(name).parameters())
     assert (twin.adder_taps, twin.dot_taps) == (0, model.adder_taps + model.dot_taps)
 
 
@@ -115,6 +119,20 @@ def test_each_operation_by_hand() -> None:
     n, rows = 192, 12
     expected: dict[nn.Module, dict[str, int]] = {
         nn.BatchNorm2d(12): {"multiply": n, "add": n},
+        # Without stored statistics: those of each channel, as a group norm of one channel a group.
+        nn.BatchNorm2d(12, track_running_stats=False): {
+            "add": 2 * (n - rows) + rows + n,
+            "subtract": n,
+            "multiply": 3 * n + 2 * rows,
+            "special function": rows,
+        },
+        nn.InstanceNorm2d(12): {
+            "add": 2 * (n - rows) + rows,
+            "subtract": n,
+            "multiply": 2 * n + 2 * rows,
+            "special function": rows,
+        },
+        nn.InstanceNorm2d(12, track_running_stats=True): {"multiply": n, "add": n},
         nn.LayerNorm(4): {
             "add": 2 * (n - 48) + 48 + n,
             "subtract": n,
@@ -156,6 +174,73 @@ def test_attention_is_counted_where_torch_fuses_it() -> None:
     layers = layers_of(Attend(), 2, 5, 3)
     assert sum(each.dot_taps for each in layers.values()) == 2 * (2 * 5 * 5 * 3)
     assert sum(others(each).get("special function", 0) for each in layers.values()) == 2 * (25 + 5)
+
+
+def test_parameters_that_a_module_reads_of_another_are_booked_once() -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.token = nn.Parameter(torch.zeros(1, 1, 8))
+            self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+            self.tied = nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            tokens = torch.cat((self.token.expand(len(x), -1, -1), x), 1)
+            attended = self.attention(tokens, tokens, tokens, need_weights=False)[0]
+            twice: Tensor = self.tied(self.tied(attended))
+            return twice + F.linear(x.sum(1, keepdim=True), self.tied.weight)
+
+    layers = layers_of(Model(), 4, 8)
+    assert {name: each.parameters for name, each in layers.items() if each.parameters} == {
+        # Both projections, of 3 x 8 x 8 and of 8 x 8, with their biases, and the token that the first one reads.
+        "attention/addmm": 4 * (64 + 8) + 8,
+        "tied": 64 + 8,
+    }
+    # Five tokens, to either projection.
+    assert layers["attention/addmm"].inputs == 2 * 5 * 8
+    assert layers["Model/mm"].inputs == 8
+
+
+def branching(x: Tensor) -> Tensor:
+    return x if x.sum() > 0 else -x
+
+
+def with_a_tensor_of_its_own(x: Tensor) -> Tensor:
+    return x * torch.ones(4, 1, 1, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("forward", "channels", "reason"),
+    [
+        (branching, 4, "RuntimeError in inner.1: Tensor.item() cannot be called on meta tensors"),
+        (
+            with_a_tensor_of_its_own,
+            4,
+            "RuntimeError in inner.1: Tensor on device cpu is not on the expected device meta!",
+        ),
+        (nn.Identity(), 3, "RuntimeError in inner.0: Invalid channel dimensions"),
+    ],
+)
+def test_a_model_that_does_not_run_without_values(
+    forward: Callable[[Tensor], Tensor], channels: int, reason: str
+) -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Sequential(nn.Conv2d(4, 4, 1), Step())
+
+        def forward(self, x: Tensor) -> Tensor:
+            return cast(Tensor, self.inner(x))
+
+    class Step(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return forward(x)
+
+    with pytest.raises(BadInputError) as error:
+        count_torch(Model(), (channels, 2, 2), "mine")
+    assert str(error.value) == (
+        f"model mine must run on a tensor of shape (1, {channels}, 2, 2) that has no values, not raise {reason}"
+    )
 
 
 def test_an_operation_without_a_rule_is_named_with_its_module() -> None:

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from cell_library import LIBERTY
 from click.testing import CliRunner
-from networks import quantized, small_lenet
+from networks import Builder, quantized, small_lenet
 
 from hwadder.cli import main
-from hwadder.gate_energy import GateOptions
+from hwadder.gate_energy import GateOptions, measure_gates
 from quant import network_file
 from quant.errors import BadInputError
+from quant.float_network import Flatten, Kind
+from rtl.architecture import Architecture
 
 LANES = ("--in-lanes", "2", "--out-lanes", "2")
 SAMPLE = ("--windows", "2", "--window-words", "4", "--layer", "conv2", "--layer", "fc1")
@@ -145,15 +147,22 @@ def test_refusals_before_the_network_is_read() -> None:
     for arguments, message in (
         (["--gates"], "option --liberty must be given with --gates, not left out"),
         (["--gates", "--liberty", "five.lib"], "option --data must be given with --gates, not left out"),
-        (["--layer", "fc1", "--array"], "option --gates must be given with --layer, --array, not left out"),
+        (["--layer", "fc1", "--array"], "option --layer must be given with --gates, not alone"),
         ([*GIVEN, "--html", "page.html"], "option --html must be left out with --gates, not given"),
         ([*GIVEN, "--published"], "option --published must be left out with --gates, not given"),
+        ([*GIVEN, "--precision", "int8"], "option --precision must be left out with --gates, not given"),
         (GIVEN, "network file must be an existing file, not missing: absent.hwn"),
     ):
         result = CliRunner().invoke(main, ["energy", "absent.hwn", *arguments])
         assert (result.exit_code, result.stderr) == (2, f"hwadder: {message}\n")
     result = CliRunner().invoke(main, ["energy", *GIVEN])
     assert result.stderr == "hwadder: energy with --gates must be of a quantized network, not of none\n"
+    dots = Builder("dots", (1, 4, 4), 0)
+    dots.linear("fc", dots.append(Flatten("flatten", "image")), Kind.DOT, 2)
+    network = quantized(dots.network())
+    images = np.zeros((1, *network.input.shape), np.uint8)
+    with pytest.raises(BadInputError, match=r"^network must have an adder layer, not none: dots$"):
+        measure_gates(network, images, Architecture(), GateOptions(liberty=Path("absent.lib")))
     with pytest.raises(BadInputError, match=r"^slew must be positive, not nan$"):
         GateOptions(liberty=Path("five.lib"), slew_ns=float("nan"))
 

@@ -41,6 +41,12 @@ def test_every_command_is_known() -> None:
     assert len(COMMANDS) > 10
 
 
+def test_no_page_has_a_gap_left_to_fill() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("**/*.md")]
+    gaps = {page.name: found for page in pages if (found := re.findall(r"@[A-Z]+@", page.read_text()))}
+    assert gaps == {}
+
+
 # Several whole chains in a row: the guard against hangs must not bite on a slow machine.
 @pytest.mark.timeout(1500)
 def test_commands_that_need_nothing(tmp_path: Path) -> None:

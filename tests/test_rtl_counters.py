@@ -12,10 +12,11 @@ from networks import every_node_network, quantized, random_images, small_resnet
 
 import sim.simulate
 from quant.errors import MismatchError
+from quant.float_network import Kind
 from quant.golden import encode, trace
-from quant.integer_network import IntegerNetwork
+from quant.integer_network import Conv2d, IntegerNetwork, Linear
 from rtl.architecture import Architecture, Counters, LaneForm
-from rtl.counters import predict_counters
+from rtl.counters import count_active_taps, predict_counters
 from rtl.cycles import image_clocks
 from rtl.driver import LayerCounts
 from rtl.generator import print_design
@@ -59,6 +60,31 @@ def test_every_kind_of_layer(build: object, bits: int, tmp_path: Path) -> None:
     for name in LayerCounts.__dataclass_fields__:
         assert any(getattr(layer, name) for layer in counts), name
     assert all(layer.effective_taps <= layer.busy_lanes <= layer.activation_reads * 36 for layer in counts)
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_taps_with_an_activation_are_the_effective_ones_of_weights_that_are_never_0(bits: int) -> None:
+    network = quantized(every_node_network(), bits)
+    program = compile_network(network, Architecture(in_lanes=9, out_lanes=4))
+    tensors = trace(network, encode(network, random_images(network.input.shape, 2, seed=5)))
+
+    def is_adder(name: str) -> bool:
+        node = network[name]
+        return isinstance(node, Conv2d | Linear) and node.kind is Kind.ADDER
+
+    nodes = tuple(
+        replace(node, weight=np.maximum(node.weight, 1))
+        if isinstance(node, Conv2d | Linear) and is_adder(node.name)
+        else node
+        for node in network
+    )
+    counts = predict_counters(program, replace(network, nodes=nodes), tensors, image=1)
+    expected = [
+        row.effective_taps if is_adder(layer.node) else 0 for layer, row in zip(program.layers, counts, strict=True)
+    ]
+    assert count_active_taps(program, network, tensors, image=1) == expected
+    effective = [row.effective_taps for row in predict_counters(program, network, tensors, image=1)]
+    assert any(few < many for few, many in zip(effective, expected, strict=True) if many)
 
 
 def test_layers_add_up_to_the_image() -> None:
