@@ -193,7 +193,7 @@ def as_markdown(results: list[Result]) -> str:
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15, help="times that every form is measured")
+    parser.add_argument("--rounds", type=int, default=9, help="times that every form is measured")
     everything = sorted({1, len(ALL_PROCESSORS)})
     parser.add_argument("--threads", type=int, nargs="+", default=everything, help="numbers of threads, 1 and all")
     arguments = parser.parse_args()

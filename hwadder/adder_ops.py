@@ -56,7 +56,7 @@ def adder2d(
         y = gpu_kernels.adder2d_forward(source, filters, *_arguments(window), exact)
     else:
         y = textbook.adder2d_forward(source, filters, window)
-    return _like(_empty_output(x, weight, window), y)
+    return _like(_empty_output(x, weight, window, "meta"), y)
 
 
 @torch.library.custom_op("hwadder::adder2d_input_gradient", mutates_args=())
@@ -84,7 +84,7 @@ def adder2d_input_gradient(
         grad_x = gpu_kernels.adder2d_input_gradient(g, source, filters, *_arguments(window))
     else:
         grad_x = textbook.adder2d_input_gradient(g, source, filters, window)
-    return _like(torch.empty_like(x), grad_x)
+    return _like(torch.empty_like(x, device="meta"), grad_x)
 
 
 @torch.library.custom_op("hwadder::adder2d_weight_gradient", mutates_args=())
@@ -114,7 +114,7 @@ def adder2d_weight_gradient(
         grad_weight = gpu_kernels.adder2d_weight_gradient(g, source, filters, *_arguments(window))
     else:
         grad_weight = textbook.adder2d_weight_gradient(g, source, filters, window)
-    return _like(torch.empty_like(weight), grad_weight)
+    return _like(torch.empty_like(weight, device="meta"), grad_weight)
 
 
 def _convolution_weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, window: Window) -> Tensor:
@@ -194,21 +194,22 @@ def _runs_on_gpu_kernels(x: Tensor) -> bool:
     return x.device.type == "cuda" and x.dtype == torch.float32 and find_spec("triton") is not None
 
 
-def _empty_output(x: Tensor, weight: Tensor, window: Window) -> Tensor:
+def _empty_output(x: Tensor, weight: Tensor, window: Window, device: str | None = None) -> Tensor:
     channels_last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
     return torch.empty(
         (x.shape[0], weight.shape[0], *window.output_size(x, weight)),
         dtype=x.dtype,
-        device=x.device,
+        device=device or x.device,
         memory_format=torch.channels_last if channels_last else torch.contiguous_format,
     )
 
 
-def _like(empty: Tensor, result: Tensor) -> Tensor:
-    """The result in the type and layout that the operator's users were promised, copied only where it has another."""
-    if result.dtype == empty.dtype and result.stride() == empty.stride():
+def _like(promised: Tensor, result: Tensor) -> Tensor:
+    """The result in the type and layout of a meta tensor that the operator's users were promised, copied only where it
+    has another."""
+    if result.dtype == promised.dtype and result.stride() == promised.stride():
         return result
-    return empty.copy_(result)
+    return torch.empty_like(promised, device=result.device).copy_(result)
 
 
 @adder2d.register_fake
