@@ -21,6 +21,8 @@ slow: setup  ## Run the tests that take minutes: the official network on Icarus,
 	$(PYTHON) -m pip install -c constraints.txt -e '.[export,fmax]'
 	$(PYTHON) -m pytest -m slow --timeout 0
 
+# Triton decides for its interpreter when it is first imported, whoever does that.
+triton: export TRITON_INTERPRET := 1
 triton: setup  ## Run the tests of the GPU's kernels on Triton's interpreter, and count their instructions (no GPU needed)
 	$(PYTHON) -m pip install -c constraints.txt -e '.[gpu]'
 	$(PYTHON) -m pytest -m triton -n 2
