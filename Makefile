@@ -15,7 +15,7 @@ demo: setup  ## Shipped LeNet-5 -> 8-bit integers -> Verilog -> simulated digits
 # One thread a process: pytest-xdist already fills the cores, and torch's threads would only fight over them.
 test: export OMP_NUM_THREADS := 1
 test: setup  ## Run the tests (those on published checkpoints take their files from $HWADDER_DATA)
-	$(PYTHON) -m pytest -n 2 --dist worksteal
+	$(PYTHON) -m pytest -n 2
 
 slow: setup  ## Run the tests that take minutes: the official network on Icarus, all benches on Verilator, clock rates, ZigZag
 	$(PYTHON) -m pip install -c constraints.txt -e '.[export,fmax]'

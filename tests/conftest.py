@@ -12,6 +12,12 @@ from hypothesis import settings
 settings.register_profile("hwadder", derandomize=True, deadline=None, database=None)
 settings.load_profile("hwadder")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first: started last, one of them would keep a worker busy while the others wait."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 PUBLISHED_FILES = ("ResNet20-AdderNet.pth", "cifar10-subset.npz")
 
 

@@ -248,6 +248,7 @@ def test_the_official_resnet20_in_integers(
     assert [name for name, tensor in expected.items() if not np.array_equal(tensor, actual[name])] == []
 
 
+@pytest.mark.long
 def test_the_official_resnet20_gives_the_same_file_twice(data_folder: Path, cifar: Dataset, tmp_path: Path) -> None:
     files = [tmp_path / "first.hwn", tmp_path / "second.hwn"]
     for file in files:

@@ -512,6 +512,7 @@ def test_a_flipped_weight_bit_is_a_mismatch() -> None:
 # Results -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("folder")
 def test_results_as_json() -> None:
     evaluation = told(run("evaluate", "tiny.pt", "--model", MODEL, "--data", "data.npz", "--json"))
@@ -808,6 +809,7 @@ def test_synthesis_as_json() -> None:
     assert (len(kept.pop("design_sha256")), kept) == (64, content)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("folder")
 def test_synthesis_for_people() -> None:
     shown = run("synth", "rtl", "--target", "ice40")
@@ -817,6 +819,7 @@ def test_synthesis_for_people() -> None:
     assert shown.stdout.endswith("Fmax is left out: no place and route is run without --fmax.\n")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("folder")
 def test_a_clock_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked of a stand-in for nextpnr, which finds the design too large."""

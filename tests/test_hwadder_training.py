@@ -266,6 +266,7 @@ def test_the_learning_rate_follows_the_references_cosine() -> None:
     assert cosine_learning_rate(config, 200) == pytest.approx(0.05, rel=1e-12)
 
 
+@pytest.mark.long
 def test_lenet5_learns_to_read_digits(tmp_path: Path) -> None:
     digits, model = load_dataset("mnist"), build_model("lenet5")
     gentle = {"rotate_degrees": 0.0, "scale_fraction": 0.0, "warp_pixels": 0.0, "shift_pixels": 1}

@@ -48,6 +48,7 @@ def test_no_page_has_a_gap_left_to_fill() -> None:
 
 
 # Several whole chains in a row: the guard against hangs must not bite on a slow machine.
+@pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_commands_that_need_nothing(tmp_path: Path) -> None:
     published = COMMANDS.index("hwadder energy resnet20")
@@ -65,6 +66,7 @@ def test_commands_that_need_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "build" / "own" / "report.html").is_file()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_commands_on_the_reference_checkpoint(tmp_path: Path, data_folder: Path) -> None:
     run(COMMANDS[PUBLISHED : COMMANDS.index("hwadder energy resnet20") + 1], tmp_path, str(data_folder))

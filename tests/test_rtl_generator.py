@@ -95,6 +95,7 @@ def test_tree_stages_out_of_range(stages: int) -> None:
         Architecture(tree_stages=stages)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("style", "number"), [(MemoryStyle.AUTO, 0), (MemoryStyle.BLOCK, 1), (MemoryStyle.DISTRIBUTED, 2)]
 )

@@ -63,6 +63,7 @@ def test_a_system_can_use_it(build: Callable[..., FloatNetwork], architecture: A
     assert play(quantized(build()), quantized(build(seed=1)), architecture, tmp_path) == 9
 
 
+@pytest.mark.long
 def test_a_whole_network_gives_way_to_another_one(tmp_path: Path) -> None:
     networks = quantized(small_resnet()), quantized(small_resnet(1, (3, 5, 4), classes=7, blocks=2), 5)
     assert play(*networks, COMPLEMENT, tmp_path, "networks_change") == 1

@@ -56,6 +56,7 @@ def test_the_modules_own_bench_catches(tmp_path: Path, module: str) -> None:
     assert survivors(verdicts) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("module", IN_NETWORK)
 def test_the_whole_network_bench_catches(tmp_path: Path, designs: tuple[Path, ...], module: str) -> None:
     verdicts = sample(module, SEED, PER_NETWORK, tmp_path / "run", designs)

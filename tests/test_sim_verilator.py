@@ -134,6 +134,7 @@ def test_images_in_several_processes_keep_their_order(
     assert result.classes == tuple(int(index) for batch in classify(network, images) for index in batch)
 
 
+@pytest.mark.long
 def test_a_flipped_weight_bit_is_named_as_icarus_names_it(network: IntegerNetwork, tmp_path: Path) -> None:
     folder = tmp_path / "a folder" / "rtl"  # GNU make knows no spaces
     design = print_design(network, Architecture(in_lanes=4, out_lanes=4), folder)
@@ -154,6 +155,7 @@ def test_a_flipped_weight_bit_is_named_as_icarus_names_it(network: IntegerNetwor
     assert last % 10_000 == 0
 
 
+@pytest.mark.long
 def test_a_waveform_is_kept_when_asked_for(tmp_path: Path) -> None:
     network = quantized(every_node_network())
     design = print_design(network, Architecture(in_lanes=2, out_lanes=2), tmp_path / "rtl")
@@ -243,6 +245,7 @@ def test_missing_tools_are_named_before_any_work(tmp_path: Path, monkeypatch: py
     )
 
 
+@pytest.mark.long
 def test_one_real_image_through_the_official_network(data_folder: Path, tmp_path: Path) -> None:
     """ResNet-20 at 8 bits on 16 x 16 lanes."""
     from hwadder import quantize, rtl
