@@ -48,7 +48,7 @@ def adder2d(
     window = _checked(x, weight, stride, padding, dilation, groups)
     source, filters = _computed(x), _computed(weight)
     if _runs_on_cpu_kernels(source):
-        y = _empty_output(source, filters, window)
+        y = window.empty_output(source, filters)
         cpu_kernels.adder2d_forward(source, filters, window, exact, y)
     elif _runs_on_gpu_kernels(source):
         from hwadder import gpu_kernels
@@ -56,7 +56,7 @@ def adder2d(
         y = gpu_kernels.adder2d_forward(source, filters, *_arguments(window), exact)
     else:
         y = textbook.adder2d_forward(source, filters, window)
-    return _like(_empty_output(x, weight, window, "meta"), y)
+    return _like(window.empty_output(x, weight, "meta"), y)
 
 
 @torch.library.custom_op("hwadder::adder2d_input_gradient", mutates_args=())
@@ -73,7 +73,7 @@ def adder2d_input_gradient(
 
     Kernels on a CPU take the clamp of what is not a number as -1 or 1; the forward pass keeps it.
     """
-    window = _checked(x, weight, stride, padding, dilation, groups, grad)
+    window = _checked(x, weight, stride, padding, dilation, groups, grad=grad)
     g, source, filters = _computed(grad), _computed(x), _computed(weight)
     if _runs_on_cpu_kernels(source):
         grad_x = torch.empty_like(source)
@@ -102,7 +102,7 @@ def adder2d_weight_gradient(
     Kernels compute `sum grad * x - w * sum grad`, whose error is in proportion to the sum of `|grad| (|x| + |w|)`: what
     x and w have in common is lost from the gradient's digits.
     """
-    window = _checked(x, weight, stride, padding, dilation, groups, grad)
+    window = _checked(x, weight, stride, padding, dilation, groups, grad=grad)
     g, source, filters = _computed(grad), _computed(x), _computed(weight)
     if source.device.type == "cpu":
         # A convolution's weight gradient, for which torch has good kernels, less a term that a sum gives.
@@ -144,6 +144,7 @@ def _checked(
     padding: Sequence[int],
     dilation: Sequence[int],
     groups: int,
+    *,
     grad: Tensor | None = None,
 ) -> Window:
     """The window, once the operands are known to fit it and each other: kernels believe every size they are told."""
@@ -194,16 +195,6 @@ def _runs_on_gpu_kernels(x: Tensor) -> bool:
     return x.device.type == "cuda" and x.dtype == torch.float32 and find_spec("triton") is not None
 
 
-def _empty_output(x: Tensor, weight: Tensor, window: Window, device: str | None = None) -> Tensor:
-    channels_last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
-    return torch.empty(
-        (x.shape[0], weight.shape[0], *window.output_size(x, weight)),
-        dtype=x.dtype,
-        device=device or x.device,
-        memory_format=torch.channels_last if channels_last else torch.contiguous_format,
-    )
-
-
 def _like(promised: Tensor, result: Tensor) -> Tensor:
     """The result in the type and layout of a meta tensor that the operator's users were promised, copied only where it
     has another."""
@@ -213,44 +204,19 @@ def _like(promised: Tensor, result: Tensor) -> Tensor:
 
 
 @adder2d.register_fake
-def _(
-    x: Tensor,
-    weight: Tensor,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-    exact: bool = False,  # noqa: ARG001 - the shape does not depend on it
-    eta: float | None = None,  # noqa: ARG001
-) -> Tensor:
-    return _empty_output(x, weight, _checked(x, weight, stride, padding, dilation, groups))
+def _(x: Tensor, weight: Tensor, *window_and_form: Any) -> Tensor:
+    return _checked(x, weight, *window_and_form[:4]).empty_output(x, weight)
 
 
 @adder2d_input_gradient.register_fake
-def _(
-    grad: Tensor,
-    x: Tensor,
-    weight: Tensor,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-) -> Tensor:
-    _checked(x, weight, stride, padding, dilation, groups, grad)
+def _(grad: Tensor, x: Tensor, weight: Tensor, *window: Any) -> Tensor:
+    _checked(x, weight, *window, grad=grad)
     return torch.empty_like(x)
 
 
 @adder2d_weight_gradient.register_fake
-def _(
-    grad: Tensor,
-    x: Tensor,
-    weight: Tensor,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-) -> Tensor:
-    _checked(x, weight, stride, padding, dilation, groups, grad)
+def _(grad: Tensor, x: Tensor, weight: Tensor, *window: Any) -> Tensor:
+    _checked(x, weight, *window, grad=grad)
     return torch.empty_like(weight)
 
 

@@ -26,9 +26,8 @@ from torch.nn.grad import conv2d_weight
 
 from hwadder.gpu_blocks import Blocks, channels_a_step, choose_blocks
 from hwadder.gpu_programs import adder_program, input_gradient_program
+from hwadder.window import Pair, Window
 from quant.errors import BadInputError
-
-Pair = tuple[int, int]
 
 _STAGES = 3
 """Steps of the inner loop in flight: one computes while the copies of the next two arrive."""
@@ -90,15 +89,6 @@ def phases(kernel: int, stride: int, padding: int, dilation: int) -> list[Phase]
     return result
 
 
-def output_size(x: Tensor, weight: Tensor, stride: Pair, padding: Pair, dilation: Pair) -> Pair:
-    """Height and width of the output."""
-    height, width = (
-        (size + 2 * p - d * (k - 1) - 1) // s + 1
-        for size, k, s, p, d in zip(x.shape[2:], weight.shape[2:], stride, padding, dilation, strict=True)
-    )
-    return height, width
-
-
 def _chosen_blocks(maps: Tensor, channels: int) -> Blocks:
     multiprocessors = torch.cuda.get_device_properties(maps.device).multi_processor_count if maps.is_cuda else 1
     return choose_blocks(maps.shape[0] * maps.shape[2] * maps.shape[3], channels, multiprocessors)
@@ -152,13 +142,7 @@ def adder2d_forward(
     Padded taps count as x = 0. `exact` changes nothing: the direct form is always taken. The result has
     the memory format of `x`.
     """
-    channels_last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
-    y = torch.empty(
-        (x.shape[0], weight.shape[0], *output_size(x, weight, stride, padding, dilation)),
-        dtype=x.dtype,
-        device=x.device,
-        memory_format=torch.channels_last if channels_last else torch.contiguous_format,
-    )
+    y = Window(stride, padding, dilation, groups).empty_output(x, weight)
     if y.numel():
         blocks = _chosen_blocks(y, weight.shape[0] // groups)
         forward_launch(x, weight, y, stride, padding, dilation, groups, blocks).run()
@@ -255,7 +239,7 @@ def adder2d_codes(
         raise BadInputError(f"codes must be of torch.uint8, not {x.dtype} and {weight.dtype}")
     x = F.pad(x, (padding[1], padding[1], padding[0], padding[0]), value=zero_code)
     y = torch.empty(
-        (x.shape[0], weight.shape[0], *output_size(x, weight, stride, (0, 0), dilation)),
+        (x.shape[0], weight.shape[0], *Window(stride, dilation=dilation).output_size(x, weight)),
         dtype=torch.int32,
         device=x.device,
     )

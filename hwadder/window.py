@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 Pair = tuple[int, int]
@@ -27,3 +28,13 @@ class Window:
             )
         )
         return height, width
+
+    def empty_output(self, x: Tensor, weight: Tensor, device: str | None = None) -> Tensor:
+        """(N, F, H', W') in x's type and memory format, not filled; on x's device unless on another."""
+        channels_last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+        return torch.empty(
+            (x.shape[0], weight.shape[0], *self.output_size(x, weight)),
+            dtype=x.dtype,
+            device=device or x.device,
+            memory_format=torch.channels_last if channels_last else torch.contiguous_format,
+        )
